@@ -1,0 +1,86 @@
+"""Who acts. Built from a verified token by the composition root; never from an argument."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: `network` is the caller's /24 or /48 with host bits zero ("203.0.113.0")."""
+
+    request_id: str
+    network: str
+    language: str = "vi"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSession:
+    """What a verified access token and its DPoP proof say. Identity is (iss, sub)."""
+
+    iss: str
+    sub: str
+    sid: str
+    jkt: str
+    azp: str
+    acr: str
+    amr: tuple[str, ...]
+    auth_time: datetime
+    expires_at: datetime
+    organisation: str | None
+    """Unit code of the one working organisation; None for citizens."""
+    token_digest: bytes
+    """SHA-256 of the access token: what introspection answers are remembered by."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymousPrincipal:
+    """Nobody: documents marked public only."""
+
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class CitizenPrincipal:
+    """A citizen (công dân) of the realm `ihanoi`."""
+
+    origin: Origin
+    session: VerifiedSession
+    citizen_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A duty (nhiệm vụ) that is in force: `kind` such as "handler", "lead", "city_operator"."""
+
+    kind: str
+    unit_id: int
+    unit_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialPrincipal:
+    """An official (cán bộ) of the realm `hanoi-ioc`, at one working organisation.
+
+    `units` are the inner ids of current duties' subtrees ∩ the token's organisation's subtree.
+    """
+
+    origin: Origin
+    session: VerifiedSession
+    official_id: UUID
+    unit_id: int
+    unit_code: str
+    duties: tuple[Duty, ...]
+    units: frozenset[int]
+    city_level: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPrincipal:
+    """A job or a reminder; `name` has a database role and policies of its own."""
+
+    origin: Origin
+    name: str
+
+
+Principal = AnonymousPrincipal | CitizenPrincipal | OfficialPrincipal | SystemPrincipal

@@ -1,0 +1,156 @@
+"""Settings: frozen, typed, checked at start. One TOML file a process; secrets are paths without defaults."""
+
+import ipaddress
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file. An unknown key is an error: a misspelt limit must not be silently absent."""
+
+
+class DatabaseSettings(Section):
+    """One PostgreSQL role. `host` is a socket directory here, a host name in production."""
+
+    host: str
+    port: Port
+    name: str
+    user: str
+    password_file: Path
+    pool_size: Annotated[int, msgspec.Meta(ge=1, le=100)] = 8
+
+
+class RealmSettings(Section):
+    """One Keycloak realm whose tokens are accepted."""
+
+    issuer: str
+    clients: list[str]
+    """`azp` values that may appear."""
+    minimum_acr: Literal["aal1", "aal2"]
+
+
+class KeycloakClientSettings(Section):
+    """A confidential client that authenticates by private_key_jwt (ES256)."""
+
+    client_id: str
+    key_file: Path
+
+
+class IdentitySettings(Section):
+    """Who is let in. `public_url` is the origin that DPoP proofs must name (`https://host[:port]`)."""
+
+    public_url: str
+    audience: str
+    keycloak_ca_file: Path
+    citizens: RealmSettings
+    officials: RealmSettings
+    introspection: KeycloakClientSettings
+    introspection_seconds: Annotated[float, msgspec.Meta(ge=0, le=5)] = 5.0
+
+
+class TlsSettings(Section):
+    """A server's own certificate."""
+
+    certificate_file: Path
+    key_file: Path
+
+
+class AuditSettings(Section):
+    """The log's origin: `ioc.hanoi.gov.vn/log/<backend|vault>/<epoch>`."""
+
+    log: Literal["backend", "vault"]
+
+
+class ApiSettings(Section):
+    """services/api.py."""
+
+    environment: Literal["development", "production"]
+    listen_host: str
+    listen_port: Port
+    tls: TlsSettings
+    database: DatabaseSettings
+    identity: IdentitySettings
+    audit: AuditSettings
+    opaque_id_key_file: Path
+    """64 bytes for AES-SIV: global ids and cursors."""
+    policies_folder: Path
+    trusted_proxies: list[str] = []
+
+    def __post_init__(self) -> None:
+        for network in self.trusted_proxies:
+            ipaddress.ip_network(network)
+
+
+class WorkerSettings(Section):
+    """services/worker.py."""
+
+    environment: Literal["development", "production"]
+    database: DatabaseSettings
+    audit: AuditSettings
+    poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.5
+    stalled_after_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+
+
+class SocSettings(Section):
+    """The SOC's RELP receiver, by mutual TLS."""
+
+    host: str
+    port: Port
+    server_name: str
+    ca_file: Path
+    certificate_file: Path
+    key_file: Path
+    window: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 128
+
+
+class RelaySettings(Section):
+    """services/relay.py: one per log."""
+
+    environment: Literal["development", "production"]
+    database: DatabaseSettings
+    audit: AuditSettings
+    soc: SocSettings
+    poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.25
+
+
+class DirectorySettings(Section):
+    """services/directory.py: polls Keycloak's events; later its only administrator."""
+
+    environment: Literal["development", "production"]
+    database: DatabaseSettings
+    audit: AuditSettings
+    keycloak_url: str
+    keycloak_ca_file: Path
+    citizens_realm: str
+    officials_realm: str
+    citizens_client: KeycloakClientSettings
+    officials_client: KeycloakClientSettings
+    poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
+
+
+S = TypeVar("S", bound=Section)
+
+
+def load(path: Path, kind: type[S]) -> S:
+    """Read and check a settings file. Raises msgspec.ValidationError naming the key that is wrong."""
+    with path.open("rb") as file:
+        return msgspec.convert(tomllib.load(file), kind, strict=True, dec_hook=_to_path)
+
+
+def read_secret(path: Path) -> bytes:
+    """A secret's bytes, trailing line end removed. Raises OSError, never returns an empty secret."""
+    octets = path.read_bytes().rstrip(b"\n")
+    if not octets:
+        raise ValueError(f"the secret file {path} is empty")
+    return octets
+
+
+def _to_path(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value))
+    raise NotImplementedError(kind)
