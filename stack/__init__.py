@@ -1,0 +1,1 @@
+"""The embedded stack: the real parts, one module a part, started and stopped on one machine."""

@@ -1,0 +1,53 @@
+"""Where a running stack keeps its things, and the short directory of its sockets."""
+
+import hashlib
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.errors import StackError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of one stack."""
+
+    folder: Path
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits that tell this home from another on the machine."""
+        return hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]
+
+    @property
+    def sockets(self) -> Path:
+        """A socket's path has at most 107 bytes (unix(7)): so not below `folder`."""
+        return Path(f"/tmp/ioc-{self.digest}")  # noqa: S108 - its owner is checked in `prepare`
+
+    def prepare(self) -> None:
+        """Make the folders. Raises StackError when somebody else holds the socket directory's name."""
+        self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for name in ("tls", "secrets", "settings", "logs", "run", "keycloak", "soc", "cache"):
+            (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+        self.sockets.mkdir(mode=0o711, exist_ok=True)
+        found = self.sockets.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            raise StackError(
+                "postgres", f"{self.sockets} belongs to somebody else", f"remove {self.sockets} and try again"
+            )
+
+    def remove_sockets(self) -> None:
+        """Remove the socket directory; its servers have stopped."""
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def secret(self, name: str) -> Path:
+        """A secret's file."""
+        return self.folder / "secrets" / name
+
+    def log(self, part: str) -> Path:
+        """What a part prints."""
+        return self.folder / "logs" / f"{part}.log"

@@ -1,0 +1,91 @@
+"""The real parts, started once and only when a test asks for them; nothing is left running."""
+
+import itertools
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from foundation.settings import DatabaseSettings
+from stack.home import ROOT, Home
+from stack.postgres import PostgresCluster
+from stack.settings_files import write_settings
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A migrated, empty backend database of one test's own."""
+
+    cluster: PostgresCluster
+    name: str
+
+    @property
+    def host(self) -> str:
+        """The socket directory."""
+        return str(self.cluster.sockets)
+
+    @property
+    def port(self) -> int:
+        """The number in the socket's name."""
+        return self.cluster.port
+
+    @property
+    def superuser(self) -> str:
+        """The role that may look everywhere: for a test's own checks."""
+        return self.cluster.superuser
+
+    def settings(self, role: str, pool_size: int = 4) -> DatabaseSettings:
+        """How a role connects to this database: backend_app, backend_worker, … or `superuser`."""
+        return self.cluster.settings(role, self.name, pool_size)
+
+
+@pytest.fixture(scope="session")
+def test_home() -> Iterator[Home]:
+    """A folder for parts that tests start one by one."""
+    with tempfile.TemporaryDirectory(prefix="ioc-test-") as folder:
+        home = Home(Path(folder))
+        home.folder.chmod(0o711)  # PostgreSQL's account walks through it to its data
+        home.prepare()
+        yield home
+        home.remove_sockets()
+
+
+@pytest.fixture(scope="session")
+def backend_cluster(test_home: Home) -> Iterator[PostgresCluster]:
+    """The cluster "backend" with an empty database `backend`, not durable: a test's data is for the test."""
+    cluster = PostgresCluster(test_home, "backend", durable=False)
+    process = cluster.start()
+    try:
+        cluster.bootstrap("backend_migrator", "backend")
+        yield cluster
+    finally:
+        cluster.stop(process)
+        cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(backend_cluster: PostgresCluster) -> str:
+    """The name of a database with all migrations, to be copied."""
+    settings = backend_cluster.home.folder / "settings" / "migrations.toml"
+    write_settings(settings, backend_cluster.settings("backend_migrator"))
+    command = [sys.executable, "-m", "migrations", "--database", "backend", "--settings", str(settings)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        pytest.fail(f"the migrations failed:\n{done.stderr}", pytrace=False)
+    backend_cluster.set_passwords()
+    return "backend"
+
+
+@pytest.fixture
+def database(backend_cluster: PostgresCluster, migrated_template: str) -> Iterator[Database]:
+    """A fresh copy of the migrated database."""
+    name = f"test_{next(_numbers)}"
+    backend_cluster.clone(migrated_template, name)
+    yield Database(backend_cluster, name)
+    backend_cluster.drop(name)
