@@ -1,0 +1,163 @@
+"""Decisions by Cedar. Sound or refused: whatever Cedar would skip over, this module turns into a no.
+
+Three traps of Cedar, met here once (`tests/policy/test_attacks.py` shows each open without this module):
+- a policy that errors is skipped, a `forbid` too, so any error is a refusal;
+- a resource that is absent from the slice makes forbids error, so the slice is made here, with the resource;
+- without the schema the groups of actions do not exist and `action in` is silently false, so every handle
+  is built with the schema, and each request is checked against it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import cedarpy
+import structlog
+
+from foundation.identity.principal import Principal
+from foundation.policy.entities import Resource, context_of, entity_json, principal_ref, principal_resource
+from foundation.policy.errors import PolicyDenied, PolicyErrored, PolicyInvalid
+
+Effect = Literal["permit", "forbid"]
+_ACTION = re.compile(r'^action "(?P<name>[^"]+)"(?: in \[[^\]]*\])? appliesTo', re.MULTILINE)
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An allowed action: `policies` are the ids of the permits that allowed it, for the audit event."""
+
+    policies: tuple[str, ...]
+
+
+class PolicyEngine:
+    """The policies of one service, parsed once; safe to share."""
+
+    def __init__(self, schema: str, policies: str) -> None:
+        """Check `policies` (Cedar text) against `schema`. Raises PolicyInvalid."""
+        self._schema = _parse_schema(schema)
+        self._texts = (schema, policies)
+        self.effects: Mapping[str, Effect] = _checked_effects(policies)
+        _validate(policies, self._schema)
+        self._policies = cedarpy.PolicySet.from_str(policies)
+        self.actions: frozenset[str] = frozenset(_ACTION.findall(str(self._schema)))
+        """Actions that can be asked for; groups of actions are not among them."""
+        self.version = hashlib.sha256("\0".join(self._texts).encode()).hexdigest()
+        """Changes whenever a schema or policy changes: part of the key of any remembered decision."""
+        # A principal acts many times; his entity is the larger half of a slice, so its handle is kept.
+        self._principal_slice = lru_cache(maxsize=1024)(self._parse_entities)
+
+    @classmethod
+    def load(cls, folder: Path) -> "PolicyEngine":
+        """The policies of `folder`: `schema.cedarschema` and every `*.cedar`. Raises PolicyInvalid."""
+        files = sorted(folder.glob("*.cedar"))
+        if not files:
+            raise PolicyInvalid(f"no policies in {folder}")
+        try:
+            schema = (folder / "schema.cedarschema").read_text(encoding="utf-8")
+            return cls(schema, "\n".join(file.read_text(encoding="utf-8") for file in files))
+        except (OSError, UnicodeDecodeError) as error:
+            raise PolicyInvalid(f"policies can't be read: {error}") from error
+
+    def authorise(self, principal: Principal, action: str, resource: Resource, *, now: datetime) -> Decision:
+        """Decide `action` of `principal` on `resource`.
+
+        Raises PolicyDenied when the policies say no, PolicyErrored when they can't say soundly;
+        both are `foundation.errors.Forbidden`.
+        """
+        try:
+            return self._decide(principal, action, resource, now)
+        except PolicyErrored as error:
+            _log.error("policy.errored", action=action, resource_type=resource.type, reason=error.reason)
+            raise
+
+    def _decide(self, principal: Principal, action: str, resource: Resource, now: datetime) -> Decision:
+        who = principal_ref(principal)
+        request = {
+            "principal": {"type": who.type, "id": who.id},
+            "action": {"type": "Action", "id": action},
+            "resource": {"type": resource.type, "id": resource.id},
+            "context": context_of(principal, now),
+        }
+        try:
+            entities = self._slice(principal, resource)
+            result = cedarpy.is_authorized(request, self._policies, entities, self._schema)
+        except ValueError as error:
+            raise PolicyErrored(str(error)) from error
+        if result.diagnostics.errors:
+            raise PolicyErrored("; ".join(result.diagnostics.errors))
+        determining = _ids(result)
+        if result.decision is not cedarpy.Decision.Allow:
+            raise PolicyDenied(determining)
+        return Decision(determining)
+
+    def _slice(self, principal: Principal, resource: Resource) -> cedarpy.Entities:
+        """Principal and resource, both checked against the schema."""
+        base = self._principal_slice(json.dumps([entity_json(principal_resource(principal))]))
+        return base.with_added_json_str(json.dumps([entity_json(resource)]), self._schema)
+
+    def _parse_entities(self, text: str) -> cedarpy.Entities:
+        return cedarpy.Entities.from_json_str(text, self._schema)
+
+    def without(self, policy_id: str) -> "PolicyEngine":
+        """These policies less one: what the runner of cases uses to see that a policy matters."""
+        tree = _policy_tree(self._texts[1])
+        kept = {
+            name: body
+            for name, body in tree["staticPolicies"].items()
+            if body["annotations"]["id"] != policy_id
+        }
+        text = cedarpy.policies_from_json_str(json.dumps({**tree, "staticPolicies": kept}))
+        return PolicyEngine(self._texts[0], text)
+
+
+def _parse_schema(schema: str) -> cedarpy.Schema:
+    try:
+        return cedarpy.Schema.from_str(schema)
+    except ValueError as error:
+        raise PolicyInvalid(f"schema: {error}") from error
+
+
+def _policy_tree(policies: str) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads(cedarpy.policies_to_json_str(policies))
+    return tree
+
+
+def _checked_effects(policies: str) -> dict[str, Effect]:
+    """Each policy's effect by its @id. Raises PolicyInvalid: missing or repeated id, template, other letters."""
+    try:
+        tree = _policy_tree(policies)
+    except ValueError as error:
+        raise PolicyInvalid(f"policies: {error}") from error
+    if tree["templates"]:
+        raise PolicyInvalid("templates are not used: each policy must be readable by itself")
+    # Cedar only warns of look-alike letters and direction marks, and cedarpy drops its warnings.
+    if not json.dumps(tree, ensure_ascii=False).isascii():
+        raise PolicyInvalid("outside comments policies are ASCII: another letter may look like the one meant")
+    effects: dict[str, Effect] = {}
+    for name, body in tree["staticPolicies"].items():
+        identifier = body.get("annotations", {}).get("id")
+        if not identifier:
+            raise PolicyInvalid(f"{name} has no @id")
+        if identifier in effects:
+            raise PolicyInvalid(f"two policies have the @id {identifier}")
+        effects[identifier] = body["effect"]
+    return effects
+
+
+def _validate(policies: str, schema: cedarpy.Schema) -> None:
+    result = cedarpy.validate_policies(policies, schema)
+    if not result.validation_passed or result.errors:
+        names = result.id_annotations_by_policy_id
+        texts = (f"{names.get(error.policy_id, error.policy_id)}: {error.error}" for error in result.errors)
+        raise PolicyInvalid("; ".join(texts) or "the policies do not fit the schema")
+
+
+def _ids(result: cedarpy.AuthzResult) -> tuple[str, ...]:
+    return tuple(sorted(result.diagnostics.id_annotations_by_reason.values()))
