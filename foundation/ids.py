@@ -50,7 +50,7 @@ def new_report_code(random_bytes: RandomBytes = secrets.token_bytes) -> str:
 
 
 def parse_report_code(text: str) -> str:
-    """The canonical code behind what a person typed: case, dashes and spaces ignored, I and L read as 1, O as 0.
+    """The canonical code behind what a person typed: case, dashes, spaces ignored; I, L read as 1, O as 0.
 
     Raises InvalidInput when it can't be one.
     """

@@ -14,7 +14,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A table of the file. An unknown key is an error: a misspelt limit must not be silently absent."""
 
 
-class DatabaseSettings(Section):
+class DatabaseSettings(Section, frozen=True):
     """One PostgreSQL role. `host` is a socket directory here, a host name in production."""
 
     host: str
@@ -25,7 +25,7 @@ class DatabaseSettings(Section):
     pool_size: Annotated[int, msgspec.Meta(ge=1, le=100)] = 8
 
 
-class RealmSettings(Section):
+class RealmSettings(Section, frozen=True):
     """One Keycloak realm whose tokens are accepted."""
 
     issuer: str
@@ -34,14 +34,14 @@ class RealmSettings(Section):
     minimum_acr: Literal["aal1", "aal2"]
 
 
-class KeycloakClientSettings(Section):
+class KeycloakClientSettings(Section, frozen=True):
     """A confidential client that authenticates by private_key_jwt (ES256)."""
 
     client_id: str
     key_file: Path
 
 
-class IdentitySettings(Section):
+class IdentitySettings(Section, frozen=True):
     """Who is let in. `public_url` is the origin that DPoP proofs must name (`https://host[:port]`)."""
 
     public_url: str
@@ -53,20 +53,20 @@ class IdentitySettings(Section):
     introspection_seconds: Annotated[float, msgspec.Meta(ge=0, le=5)] = 5.0
 
 
-class TlsSettings(Section):
+class TlsSettings(Section, frozen=True):
     """A server's own certificate."""
 
     certificate_file: Path
     key_file: Path
 
 
-class AuditSettings(Section):
+class AuditSettings(Section, frozen=True):
     """The log's origin: `ioc.hanoi.gov.vn/log/<backend|vault>/<epoch>`."""
 
     log: Literal["backend", "vault"]
 
 
-class ApiSettings(Section):
+class ApiSettings(Section, frozen=True):
     """services/api.py."""
 
     environment: Literal["development", "production"]
@@ -86,7 +86,7 @@ class ApiSettings(Section):
             ipaddress.ip_network(network)
 
 
-class WorkerSettings(Section):
+class WorkerSettings(Section, frozen=True):
     """services/worker.py."""
 
     environment: Literal["development", "production"]
@@ -96,7 +96,7 @@ class WorkerSettings(Section):
     stalled_after_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
 
 
-class SocSettings(Section):
+class SocSettings(Section, frozen=True):
     """The SOC's RELP receiver, by mutual TLS."""
 
     host: str
@@ -108,7 +108,7 @@ class SocSettings(Section):
     window: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 128
 
 
-class RelaySettings(Section):
+class RelaySettings(Section, frozen=True):
     """services/relay.py: one per log."""
 
     environment: Literal["development", "production"]
@@ -118,7 +118,7 @@ class RelaySettings(Section):
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.25
 
 
-class DirectorySettings(Section):
+class DirectorySettings(Section, frozen=True):
     """services/directory.py: polls Keycloak's events; later its only administrator."""
 
     environment: Literal["development", "production"]

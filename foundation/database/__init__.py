@@ -1,0 +1,1 @@
+"""Units of work, read scopes, and the principal's settings that row-level security reads."""

@@ -1,0 +1,127 @@
+"""What the reports feature hands out: typed, frozen values. Report = phản ánh hiện trường."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ReportState(StrEnum):
+    """Where a report stands."""
+
+    RECEIVED = "received"
+    IN_PROGRESS = "in_progress"
+    AWAITING_CITIZEN = "awaiting_citizen"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+class ReportStep(StrEnum):
+    """What happened to a report: one entry of the timeline each."""
+
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    FORWARDED = "forwarded"
+    ASKED = "asked"
+    REPLIED = "replied"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+class ClosingReason(StrEnum):
+    """Why a report was closed."""
+
+    RESOLVED = "resolved"
+    NO_JURISDICTION = "no_jurisdiction"
+    NOT_REPRODUCIBLE = "not_reproducible"
+    NO_REPLY = "no_reply"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRef:
+    """A unit as others show it."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One change, as the citizen and the officers see it. `note` is a question, an answer, a reason."""
+
+    version: int
+    at: datetime
+    step: ReportStep
+    from_state: ReportState | None
+    to_state: ReportState
+    unit: UnitRef
+    actor: str
+    """"citizen", "official" or "system"."""
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report as its citizen and its officers see it."""
+
+    code: str
+    category: str
+    ward: UnitRef
+    handler: UnitRef
+    place: str
+    body: str
+    state: ReportState
+    answer: str | None
+    closing_reason: ClosingReason | None
+    routing_reason: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTimelineEntry:
+    """One change, as anybody sees it: no text."""
+
+    version: int
+    at: datetime
+    step: ReportStep
+    to_state: ReportState
+    unit: UnitRef
+
+
+@dataclass(frozen=True, slots=True)
+class PublicReport:
+    """A report as anybody who has its code sees it."""
+
+    code: str
+    category: str
+    ward: UnitRef
+    handler: UnitRef
+    state: ReportState
+    closing_reason: ClosingReason | None
+    created_at: datetime
+    updated_at: datetime
+    timeline: tuple[PublicTimelineEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a mutation answers: the report's code, its version and state after the change."""
+
+    code: str
+    version: int
+    state: ReportState
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A new report as it comes in. Limits are checked by the service."""
+
+    category: str
+    ward: str
+    place: str
+    body: str
+    latitude: float | None = None
+    longitude: float | None = None

@@ -1,0 +1,86 @@
+"""One database as one role sees it: where units of work and read scopes come from."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from foundation.database.read_scope import ReadScope
+from foundation.database.unit_of_work import UnitOfWork
+from foundation.errors import Refusal
+from foundation.identity.principal import Principal
+from foundation.recording import AuditEvent, Recorder
+from foundation.settings import DatabaseSettings, read_secret
+
+CONNECT_SECONDS = 10
+
+
+class Database:
+    """Two pools of one role: SQLAlchemy to write, asyncpg to read (`docs/decisions/0004-two-pools.md`)."""
+
+    def __init__(self, settings: DatabaseSettings, recorder: Recorder) -> None:
+        self._settings = settings
+        self._recorder = recorder
+        self._password = read_secret(settings.password_file).decode()
+        self._engine = create_async_engine(
+            URL.create(
+                "postgresql+asyncpg",
+                username=settings.user,
+                password=self._password,
+                database=settings.name,
+                query={"host": settings.host, "port": str(settings.port)},
+            ),
+            pool_size=settings.pool_size,
+            max_overflow=0,
+            pool_timeout=CONNECT_SECONDS,
+            # A database that restarted must not fail the next caller for each connection it killed.
+            pool_pre_ping=True,
+            connect_args={"timeout": CONNECT_SECONDS},
+        )
+        self._pool: asyncpg.Pool | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises OSError or asyncpg.PostgresError when the database can't be reached."""
+        self._pool = await asyncpg.create_pool(
+            host=self._settings.host,
+            port=self._settings.port,
+            database=self._settings.name,
+            user=self._settings.user,
+            password=self._password,
+            min_size=1,
+            max_size=self._settings.pool_size,
+            timeout=CONNECT_SECONDS,
+        )
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._engine.dispose()
+        if self._pool is not None:
+            await self._pool.close()
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        """The reading pool, for what runs before there is a principal (proof replay, revocation)."""
+        if self._pool is None:
+            raise RuntimeError("the database is not open")
+        return self._pool
+
+    def unit_of_work(self, principal: Principal, intent: AuditEvent) -> UnitOfWork:
+        """A transaction that changes something; `intent` is what a refusal inside it is recorded as."""
+        return UnitOfWork(self._engine, principal, self._recorder, intent)
+
+    def read_scope(self, principal: Principal, intent: AuditEvent) -> ReadScope:
+        """A transaction that only reads; `intent` is what a refusal inside it is recorded as."""
+        return ReadScope(self.pool, principal, intent, self.record_refusal)
+
+    async def record_refusal(self, principal: Principal, intent: AuditEvent, refusal: Refusal) -> None:
+        """Record a refusal in a transaction of its own."""
+        async with self._own_transaction() as connection:
+            await self._recorder.record_refusal(connection, principal, intent, refusal)
+
+    @asynccontextmanager
+    async def _own_transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.begin() as connection:
+            yield connection
