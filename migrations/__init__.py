@@ -1,1 +1,1 @@
-"""Schema of both databases: one Alembic tree, a folder a database. Roles, grants and policies are migrations too."""
+"""Schema of both databases: one Alembic tree, a folder a database; roles, grants and policies included."""
