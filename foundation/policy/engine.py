@@ -130,7 +130,7 @@ def _policy_tree(policies: str) -> dict[str, Any]:
 
 
 def _checked_effects(policies: str) -> dict[str, Effect]:
-    """Each policy's effect by its @id. Raises PolicyInvalid: missing or repeated id, template, other letters."""
+    """Each policy's effect by its @id. Raises PolicyInvalid for a bad id, template or letter."""
     try:
         tree = _policy_tree(policies)
     except ValueError as error:

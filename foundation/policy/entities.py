@@ -85,7 +85,7 @@ def principal_ref(principal: Principal) -> EntityRef:
 
 
 def principal_resource(principal: Principal) -> Resource:
-    """The entity of `principal` with its attributes. Raises PolicyErrored for an unknown duty or unit code."""
+    """The entity of `principal` with its attributes. Raises PolicyErrored: unknown duty or unit code."""
     ref = principal_ref(principal)
     attributes = _official_attributes(principal) if isinstance(principal, OfficialPrincipal) else {}
     return Resource(ref.type, ref.id, attributes)

@@ -1,0 +1,284 @@
+"""Cases of policies: who may do what to which object, and who may not.
+
+    python -m foundation.policy.cases policies/backend
+
+`cases/world.yaml` names the units, people and objects; every other `cases/*.yaml` is a list of cases. A case
+says what is expected and exactly which policies decide it. Complete means: each permit allows somewhere, each
+forbid is somewhere the only thing that refuses, each action is allowed somewhere and denied somewhere.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+import yaml
+
+from foundation.errors import Forbidden
+from foundation.identity.principal import (
+    AnonymousPrincipal,
+    CitizenPrincipal,
+    Duty,
+    OfficialPrincipal,
+    Origin,
+    Principal,
+    SystemPrincipal,
+    VerifiedSession,
+)
+from foundation.policy.engine import PolicyEngine
+from foundation.policy.entities import EntityRef, Resource, Value, citizen_ref, official_ref, unit_ref
+from foundation.policy.errors import PolicyDenied
+
+WORLD = "world.yaml"
+_ORIGIN = Origin(request_id="case", network="203.0.113.0")
+S = TypeVar("S")
+
+
+class CasesInvalid(Exception):
+    """A file of cases can't be read or names what the world does not have."""
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A misspelt key must not silently change what a case tests."""
+
+
+class DutyEntry(_Strict, frozen=True):
+    """A duty by kind and unit code."""
+
+    kind: str
+    unit: str
+
+
+class Person(_Strict, frozen=True):
+    """One caller. Exactly one of `citizen`, `official`, `system`; none of them is nobody."""
+
+    citizen: UUID | None = None
+    official: UUID | None = None
+    system: str | None = None
+    works_for: str = ""
+    duties: list[DutyEntry] = []
+    units: list[str] = []
+    city_level: bool = False
+    acr: str = "aal2"
+    signed_in_minutes_ago: int = 10
+
+
+class ResourceEntry(_Strict, frozen=True):
+    """An object. Values: plain ones, {unit: CODE}, {citizen: PERSON}, {official: PERSON}, lists of those."""
+
+    type: str
+    id: str
+    attributes: dict[str, Any] = {}
+
+
+class World(_Strict, frozen=True):
+    """What cases speak of. `units`: code to inner id."""
+
+    now: datetime
+    units: dict[str, int]
+    people: dict[str, Person]
+    resources: dict[str, ResourceEntry]
+
+
+class CaseEntry(_Strict, frozen=True):
+    """One line of a file. Lists in `who` and `does` stand for every combination."""
+
+    name: str
+    who: str | list[str]
+    does: str | list[str]
+    to: str
+    expect: Literal["allow", "deny"]
+    by: list[str] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question with its answer."""
+
+    name: str
+    who: str
+    action: str
+    resource: str
+    expect: str
+    by: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.who} {self.action} {self.resource})"
+
+
+class CaseRunner:
+    """Asks an engine every case of a world."""
+
+    def __init__(self, engine: PolicyEngine, world: World) -> None:
+        self._engine = engine
+        self._world = world
+
+    def answer(self, case: Case, engine: PolicyEngine | None = None) -> tuple[str, tuple[str, ...]]:
+        """("allow" | "deny" | "error", determining policies)."""
+        try:
+            principal = _principal(self._world, self._world.people[case.who])
+            resource = _resource(self._world, self._world.resources[case.resource])
+        except KeyError as error:
+            raise CasesInvalid(f"{case}: the world has no {error}") from error
+        try:
+            decision = (engine or self._engine).authorise(
+                principal, case.action, resource, now=self._world.now
+            )
+        except PolicyDenied as refusal:
+            return "deny", refusal.policies
+        except Forbidden:
+            return "error", ()
+        return "allow", decision.policies
+
+    def differences(self, cases: Sequence[Case]) -> Iterator[str]:
+        """Every case whose answer differs from what it claims."""
+        for case in cases:
+            answer, policies = self.answer(case)
+            if (answer, policies) != (case.expect, case.by):
+                yield f"{case}: expected {case.expect} by {_list(case.by)}, got {answer} by {_list(policies)}"
+
+    def gaps(self, cases: Sequence[Case]) -> Iterator[str]:
+        """Every policy and action that the cases leave untested."""
+        for action in sorted(self._engine.actions):
+            for expected in ("allow", "deny"):
+                if not any(case.action == action and case.expect == expected for case in cases):
+                    yield f"action {action} has no {expected} case"
+        for policy, effect in sorted(self._engine.effects.items()):
+            if effect == "permit" and not any(c.expect == "allow" and policy in c.by for c in cases):
+                yield f"policy {policy} has no allow case"
+            if effect == "forbid" and not self._decisive(policy, cases):
+                yield f"policy {policy} has no deny case that would be allowed without it"
+
+    def _decisive(self, forbid: str, cases: Sequence[Case]) -> bool:
+        """Whether some case is refused by `forbid` and by nothing else."""
+        without = self._engine.without(forbid)
+        mine = [case for case in cases if case.expect == "deny" and case.by == (forbid,)]
+        return any(self.answer(case, without)[0] == "allow" for case in mine)
+
+
+def load_cases(folder: Path) -> tuple[World, tuple[Case, ...]]:
+    """The world and the cases of `folder`/cases. Raises CasesInvalid."""
+    files = sorted(file for file in (folder / "cases").glob("*.yaml") if file.name != WORLD)
+    world = _read(folder / "cases" / WORLD, World)
+    cases = tuple(case for file in files for entry in _read(file, list[CaseEntry]) for case in _each(entry))
+    if not cases:
+        raise CasesInvalid(f"no cases in {folder}")
+    return world, cases
+
+
+def check(folder: Path) -> tuple[int, list[str]]:
+    """(number of cases, everything that is wrong). Raises CasesInvalid and PolicyInvalid."""
+    world, cases = load_cases(folder)
+    runner = CaseRunner(PolicyEngine.load(folder), world)
+    return len(cases), [*runner.differences(cases), *runner.gaps(cases)]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check the folders named. 0 when everything is as claimed."""
+    if not arguments:
+        print("usage: python -m foundation.policy.cases FOLDER...", file=sys.stderr)
+        return 2
+    wrong = 0
+    for folder in arguments:
+        count, problems = check(Path(folder))
+        for problem in problems:
+            print(f"{folder}: {problem}", file=sys.stderr)
+        print(f"{folder}: {count} cases, {len(problems)} problems")
+        wrong += len(problems)
+    return 1 if wrong else 0
+
+
+def _read(file: Path, kind: type[S]) -> S:
+    try:
+        return msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), kind, strict=True)
+    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        raise CasesInvalid(f"{file}: {error}") from error
+
+
+def _each(entry: CaseEntry) -> Iterator[Case]:
+    people = [entry.who] if isinstance(entry.who, str) else entry.who
+    actions = [entry.does] if isinstance(entry.does, str) else entry.does
+    for who, action in product(people, actions):
+        yield Case(entry.name, who, action, entry.to, entry.expect, tuple(sorted(entry.by)))
+
+
+def _list(policies: tuple[str, ...]) -> str:
+    return ", ".join(policies) or "nothing"
+
+
+def _principal(world: World, person: Person) -> Principal:
+    if person.system is not None:
+        return SystemPrincipal(_ORIGIN, person.system)
+    if person.citizen is not None:
+        return CitizenPrincipal(_ORIGIN, _session(world, person, person.citizen), person.citizen)
+    if person.official is None:
+        return AnonymousPrincipal(_ORIGIN)
+    return OfficialPrincipal(
+        origin=_ORIGIN,
+        session=_session(world, person, person.official),
+        official_id=person.official,
+        unit_id=world.units[person.works_for],
+        unit_code=person.works_for,
+        duties=tuple(Duty(duty.kind, world.units[duty.unit], duty.unit) for duty in person.duties),
+        units=frozenset(world.units[code] for code in person.units),
+        city_level=person.city_level,
+    )
+
+
+def _session(world: World, person: Person, subject: UUID) -> VerifiedSession:
+    return VerifiedSession(
+        iss="https://localhost/realms/case",
+        sub=str(subject),
+        sid="case",
+        jkt="case",
+        azp="case",
+        acr=person.acr,
+        amr=(),
+        auth_time=world.now - timedelta(minutes=person.signed_in_minutes_ago),
+        expires_at=world.now + timedelta(minutes=5),
+        organisation=person.works_for or None,
+        token_digest=b"",
+    )
+
+
+def _resource(world: World, entry: ResourceEntry) -> Resource:
+    attributes = {name: _value(world, value) for name, value in entry.attributes.items()}
+    # A unit's id is the inner one, as everywhere.
+    identifier = str(world.units[entry.id]) if entry.type == "Unit" else entry.id
+    return Resource(entry.type, identifier, attributes)
+
+
+def _value(world: World, value: Any) -> Value:
+    match value:
+        case list():
+            return tuple(_scalar(world, item) for item in value)
+        case _:
+            return _scalar(world, value)
+
+
+def _scalar(world: World, value: Any) -> bool | int | str | datetime | EntityRef:
+    match value:
+        case {"unit": str(code)}:
+            return unit_ref(world.units[code])
+        case {"citizen": str(name)}:
+            return citizen_ref(_known(world.people[name].citizen))
+        case {"official": str(name)}:
+            return official_ref(_known(world.people[name].official))
+        case bool() | int() | str() | datetime():
+            return value
+    raise CasesInvalid(f"not a value: {value!r}")
+
+
+def _known(identifier: UUID | None) -> UUID:
+    if identifier is None:
+        raise CasesInvalid("a person is named as what he is not")
+    return identifier
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
