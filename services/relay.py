@@ -1,0 +1,104 @@
+"""The relay process, one per log: `python -m services.relay --settings FILE`.
+
+`--resend A B [--epoch N]` ships the leaves A .. B-1 again and ends: acknowledged lines can be lost by a
+receiver, and RELP alone never sends them again. It writes nothing to the database and may run beside the
+relay.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import secrets
+import signal
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from audit.log import LogWriter, leaves_between
+from audit.recorder import PRODUCT_VERSION
+from audit.relay import BATCH, Relay, ship
+from audit.relp import Receiver, RelpConnection, client_context
+from foundation import logs
+from foundation.clock import SystemClock
+from foundation.ids import new_uuid
+from foundation.settings import DatabaseSettings, RelaySettings, SocSettings, load, read_secret
+
+log = structlog.get_logger()
+
+
+async def connect(settings: DatabaseSettings) -> asyncpg.Connection:
+    """One connection; the password is read each time, so that it can be changed while the relay runs."""
+    return await asyncpg.connect(
+        host=settings.host,
+        port=settings.port,
+        database=settings.name,
+        user=settings.user,
+        password=read_secret(settings.password_file).decode(),
+        timeout=10,
+        command_timeout=30,
+    )
+
+
+def receiver_of(settings: SocSettings) -> Receiver:
+    """The SOC's receiver, with our certificate."""
+    tls = client_context(str(settings.ca_file), str(settings.certificate_file), str(settings.key_file))
+    return Receiver(settings.host, settings.port, settings.server_name, tls, settings.window)
+
+
+def make_writer(connection: asyncpg.Connection) -> LogWriter:
+    """The log's writer with the machine's clock and randomness."""
+    return LogWriter(
+        connection,
+        clock=SystemClock(),
+        new_id=new_uuid,
+        random_bytes=secrets.token_bytes,
+        product_version=PRODUCT_VERSION,
+    )
+
+
+async def run(settings: RelaySettings) -> None:
+    """Ship until SIGTERM or SIGINT."""
+    relay = Relay(
+        lambda: connect(settings.database), make_writer, receiver_of(settings.soc), settings.poll_seconds
+    )
+    work = asyncio.create_task(relay.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, work.cancel)
+    log.info("relay_started", log=settings.audit.log)
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+    log.info("relay_stopped")
+
+
+async def resend(settings: RelaySettings, epoch: int | None, start: int, end: int) -> None:
+    """Ship the leaves start .. end-1 again. Raises RelpError or LogError."""
+    connection = await connect(settings.database)
+    relp = await RelpConnection.open(receiver_of(settings.soc))
+    try:
+        for first in range(start, end, BATCH):
+            await ship(relp, await leaves_between(connection, epoch, first, min(first + BATCH, end)))
+    finally:
+        await relp.close()
+        await connection.close()
+    log.info("resent", start=start, end=end)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="services.relay", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--resend", type=int, nargs=2, metavar=("A", "B"))
+    parser.add_argument("--epoch", type=int)
+    arguments = parser.parse_args()
+    logs.configure("relay")
+    settings = load(arguments.settings, RelaySettings)
+    if arguments.resend is None:
+        asyncio.run(run(settings))
+    else:
+        asyncio.run(resend(settings, arguments.epoch, *arguments.resend))
+
+
+if __name__ == "__main__":
+    main()
