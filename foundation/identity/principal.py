@@ -1,7 +1,8 @@
 """Who acts. Built from a verified token by the composition root; never from an argument."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 
@@ -31,6 +32,12 @@ class VerifiedSession:
     """Unit code of the one working organisation; None for citizens."""
     token_digest: bytes
     """SHA-256 of the access token: what introspection answers are remembered by."""
+    unseen: bool = False
+    """No first use of this session is noted yet: note it with its audit event."""
+
+    def as_unseen(self) -> Self:
+        """The same session, whose first use is to be noted."""
+        return replace(self, unseen=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,121 @@
+"""Who calls: token, proof, revocation, in this order: the one door before every route that is not public."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import httpx
+
+from foundation.clock import Clock
+from foundation.identity import revocation
+from foundation.identity.challenges import MalformedRequest, ProofMissing, TokenInvalid, Unauthenticated
+from foundation.identity.client_assertion import ClientAssertion
+from foundation.identity.introspection import Introspector
+from foundation.identity.logout_tokens import LogoutTokenVerifier
+from foundation.identity.principal import VerifiedSession
+from foundation.identity.proofs import LONGEST_PROOF, verify_proof
+from foundation.identity.realm_keys import RealmKeys
+from foundation.identity.tokens import LONGEST_TOKEN, TokenVerifier
+from foundation.settings import IdentitySettings
+
+SWEEP_SECONDS = 30.0
+_CREDENTIALS = re.compile(r"([A-Za-z]+) +([A-Za-z0-9_.-]+)")
+
+
+class Authenticator:
+    """Verifies requests of one service. Open it before serving, close it after."""
+
+    def __init__(
+        self, settings: IdentitySettings, pool: revocation.Executor, clock: Clock, http: httpx.AsyncClient
+    ) -> None:
+        self._origin = settings.public_url
+        self._pool = pool
+        self._clock = clock
+        self._http = http
+        citizens = RealmKeys(settings.citizens.issuer, http)
+        officials = RealmKeys(settings.officials.issuer, http)
+        self._tokens = TokenVerifier(settings, citizens, officials)
+        self._logouts = LogoutTokenVerifier(settings, citizens, officials)
+        self._introspector = Introspector(
+            issuer=settings.officials.issuer,
+            assertion=ClientAssertion(settings.introspection),
+            http=http,
+            clock=clock,
+            remember_seconds=settings.introspection_seconds,
+        )
+
+    async def open(self) -> None:
+        """Begin to remember proofs: those made before now are refused if nothing was remembered until now."""
+        await self._pool.fetchval("SELECT identity.proofs_since()")
+
+    async def close(self) -> None:
+        """Let go of the connections to Keycloak."""
+        await self._http.aclose()
+
+    async def authenticate(
+        self, method: str, path: str, authorization: Sequence[str], dpop: Sequence[str]
+    ) -> VerifiedSession:
+        """The session behind a request, or an IdentityRefusal that names what is missing.
+
+        `path` is the route's, without query; `authorization` and `dpop` are all values of these headers.
+        The proof is used up, whatever comes of the request. `unseen` tells that `note_first_use` is due.
+        """
+        token, proof_text = credentials_of(authorization, dpop)
+        now = self._clock.now()
+        session = await self._tokens.verify(token, now)
+        proof = verify_proof(
+            proof_text, method=method, url=self._origin + path, token=token, jkt=session.jkt, now=now
+        )
+        known = await revocation.admit(self._pool, session, proof)
+        if self._tokens.is_official(session):
+            await self._introspector.confirm(token, session)
+        return session if known else session.as_unseen()
+
+    async def end_session(self, logout_token: str) -> None:
+        """Back-channel logout. Raises MalformedRequest, TokenInvalid, IdentityUnavailable."""
+        await revocation.note_end(self._pool, await self._logouts.verify(logout_token, self._clock.now()))
+
+    async def sweep(self) -> None:
+        """Forget used proofs and ended sessions that can't come back."""
+        await self._pool.execute("SELECT identity.sweep()")
+
+    async def sweep_forever(self) -> None:
+        """`sweep` each half minute, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await self.sweep()
+
+
+def credentials_of(authorization: Sequence[str], dpop: Sequence[str]) -> tuple[str, str]:
+    """(token, proof) of a request's headers, exactly one each. Raises an IdentityRefusal."""
+    if not authorization:
+        raise Unauthenticated
+    if len(authorization) > 1:
+        raise MalformedRequest("one Authorization header is allowed")
+    if len(dpop) > 1:
+        raise MalformedRequest("one DPoP header is allowed")
+    if len(authorization[0]) > LONGEST_TOKEN + len("DPoP "):
+        raise MalformedRequest("the token is too long")
+    match = _CREDENTIALS.fullmatch(authorization[0])
+    if match is None:
+        raise MalformedRequest("Authorization must be DPoP and a token")
+    # A bound token sent as Bearer is a stolen one (RFC 9449, 7.2).
+    if match[1].lower() != "dpop":
+        raise TokenInvalid("the scheme must be DPoP")
+    if not dpop:
+        raise ProofMissing
+    if len(dpop[0]) > LONGEST_PROOF:
+        raise MalformedRequest("the DPoP proof is too long")
+    return match[2], dpop[0]
+
+
+def keycloak_http(settings: IdentitySettings) -> httpx.AsyncClient:
+    """The client for Keycloak: TLS with our CA alone, short timeouts, no redirects."""
+    if urlsplit(settings.public_url).path:
+        raise ValueError("public_url is an origin, without a path")
+    context = ssl.create_default_context(cafile=str(settings.keycloak_ca_file))
+    return httpx.AsyncClient(
+        verify=context, timeout=httpx.Timeout(3.0), follow_redirects=False, trust_env=False
+    )

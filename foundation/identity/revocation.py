@@ -1,0 +1,86 @@
+"""Proof replay and ends of sessions, in the database all workers share. A session once dead stays dead."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from foundation.identity.challenges import ProofReplayed, ProofTooOld, SessionEnded
+from foundation.identity.principal import VerifiedSession
+from foundation.identity.proofs import Proof
+
+_ADMIT = "SELECT identity.admit($1, $2, $3, $4, $5, $6, $7)"
+_END = (
+    "INSERT INTO identity.session_end (event_id, iss, sid, sub, ended_at, cause)"
+    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
+)
+_FIRST_USE = text(
+    "INSERT INTO identity.session_seen (iss, sid, sub, started_at)"
+    " VALUES (:iss, :sid, :sub, :started_at) ON CONFLICT DO NOTHING"
+)
+_REFUSALS = {"too_old": ProofTooOld, "replayed": ProofReplayed, "ended": SessionEnded}
+
+
+class Executor(Protocol):
+    """An asyncpg pool or connection."""
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """The first value of the first row."""
+        ...
+
+    async def execute(self, query: str, *args: Any) -> str:
+        """The command's tag."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """An end. `sid` alone or with `sub`: that session; `sub` alone: all begun until `ended_at`; neither: all.
+
+    `event_id` is the source's own name of the event: the same end is noted once.
+    """
+
+    event_id: str
+    iss: str
+    sid: str | None
+    sub: str | None
+    ended_at: datetime
+    cause: str
+
+
+async def admit(pool: Executor, session: VerifiedSession, proof: Proof) -> bool:
+    """Use the proof up, in a transaction of its own, and see that the session lives: one round trip.
+
+    Returns whether a first use of the session is noted. Raises ProofTooOld, ProofReplayed, SessionEnded.
+    """
+    answer = await pool.fetchval(
+        _ADMIT,
+        session.iss,
+        session.sub,
+        session.sid,
+        session.auth_time,
+        session.jkt,
+        proof.jti,
+        proof.issued_at,
+    )
+    if answer in _REFUSALS:
+        raise _REFUSALS[answer]
+    if answer not in {"known", "unseen"}:
+        raise RuntimeError(f"identity.admit answered {answer}")
+    return bool(answer == "known")
+
+
+async def note_first_use(connection: AsyncConnection, session: VerifiedSession) -> bool:
+    """Note the session's first use in the caller's transaction; False when it is noted already."""
+    result = await connection.execute(
+        _FIRST_USE,
+        {"iss": session.iss, "sid": session.sid, "sub": session.sub, "started_at": session.auth_time},
+    )
+    return result.rowcount == 1
+
+
+async def note_end(executor: Executor, end: SessionEnd) -> None:
+    """Note an end; noting it again changes nothing."""
+    await executor.execute(_END, end.event_id, end.iss, end.sid, end.sub, end.ended_at, end.cause)
