@@ -3,10 +3,12 @@
     python -m foundation.policy.cases policies/backend
 
 `cases/world.yaml` names the units, people and objects; every other `cases/*.yaml` is a list of cases. A case
-says what is expected and exactly which policies decide it. Complete means: each permit allows somewhere, each
-forbid is somewhere the only thing that refuses, each action is allowed somewhere and denied somewhere.
+says what is expected and exactly which policies decide it. Complete means: each action is allowed and denied
+somewhere, each permit allows somewhere, each forbid is somewhere the only thing that refuses, and no policy
+could lose its conditions unnoticed.
 """
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
+import cedarpy
 import msgspec
 import yaml
 
@@ -30,7 +33,7 @@ from foundation.identity.principal import (
     SystemPrincipal,
     VerifiedSession,
 )
-from foundation.policy.engine import PolicyEngine
+from foundation.policy.engine import PolicyEngine, policy_tree
 from foundation.policy.entities import EntityRef, Resource, Value, citizen_ref, official_ref, unit_ref
 from foundation.policy.errors import PolicyDenied
 
@@ -153,12 +156,19 @@ class CaseRunner:
                 yield f"policy {policy} has no allow case"
             if effect == "forbid" and not self._decisive(policy, cases):
                 yield f"policy {policy} has no deny case that would be allowed without it"
+            if _has_conditions(self._engine, policy) and not self._noticed(policy, cases):
+                yield f"policy {policy}: no case differs when its conditions are dropped"
 
     def _decisive(self, forbid: str, cases: Sequence[Case]) -> bool:
         """Whether some case is refused by `forbid` and by nothing else."""
-        without = self._engine.without(forbid)
+        without = _without(self._engine, forbid)
         mine = [case for case in cases if case.expect == "deny" and case.by == (forbid,)]
         return any(self.answer(case, without)[0] == "allow" for case in mine)
+
+    def _noticed(self, policy: str, cases: Sequence[Case]) -> bool:
+        """Whether some case differs once `policy` has lost its conditions."""
+        wider = _unconditional(self._engine, policy)
+        return any(self.answer(case, wider) != (case.expect, case.by) for case in cases)
 
 
 def load_cases(folder: Path) -> tuple[World, tuple[Case, ...]]:
@@ -272,6 +282,37 @@ def _scalar(world: World, value: Any) -> bool | int | str | datetime | EntityRef
         case bool() | int() | str() | datetime():
             return value
     raise CasesInvalid(f"not a value: {value!r}")
+
+
+def _has_conditions(engine: PolicyEngine, policy: str) -> bool:
+    return any(
+        body["conditions"] and body["annotations"]["id"] == policy
+        for body in policy_tree(engine.texts[1])["staticPolicies"].values()
+    )
+
+
+def _without(engine: PolicyEngine, policy: str) -> PolicyEngine:
+    """The same policies less one."""
+    schema, text = engine.texts
+    tree = policy_tree(text)
+    kept = {
+        name: body for name, body in tree["staticPolicies"].items() if body["annotations"]["id"] != policy
+    }
+    return _rebuilt(schema, {**tree, "staticPolicies": kept})
+
+
+def _unconditional(engine: PolicyEngine, policy: str) -> PolicyEngine:
+    """The same policies, one of them without its conditions."""
+    schema, text = engine.texts
+    tree = policy_tree(text)
+    for body in tree["staticPolicies"].values():
+        if body["annotations"]["id"] == policy:
+            body["conditions"] = []
+    return _rebuilt(schema, tree)
+
+
+def _rebuilt(schema: str, tree: dict[str, Any]) -> PolicyEngine:
+    return PolicyEngine(schema, cedarpy.policies_from_json_str(json.dumps(tree)))
 
 
 def _known(identifier: UUID | None) -> UUID:

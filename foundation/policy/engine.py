@@ -42,13 +42,15 @@ class PolicyEngine:
     def __init__(self, schema: str, policies: str) -> None:
         """Check `policies` (Cedar text) against `schema`. Raises PolicyInvalid."""
         self._schema = _parse_schema(schema)
-        self._texts = (schema, policies)
+        self.texts = (schema, policies)
+        """The schema and the policies as they were given."""
         self.effects: Mapping[str, Effect] = _checked_effects(policies)
+        """"permit" or "forbid" of each policy by its id."""
         _validate(policies, self._schema)
         self._policies = cedarpy.PolicySet.from_str(policies)
         self.actions: frozenset[str] = frozenset(_ACTION.findall(str(self._schema)))
         """Actions that can be asked for; groups of actions are not among them."""
-        self.version = hashlib.sha256("\0".join(self._texts).encode()).hexdigest()
+        self.version = hashlib.sha256("\0".join(self.texts).encode()).hexdigest()
         """Changes whenever a schema or policy changes: part of the key of any remembered decision."""
         # A principal acts many times; his entity is the larger half of a slice, so its handle is kept.
         self._principal_slice = lru_cache(maxsize=1024)(self._parse_entities)
@@ -78,6 +80,8 @@ class PolicyEngine:
             raise
 
     def _decide(self, principal: Principal, action: str, resource: Resource, now: datetime) -> Decision:
+        if action not in self.actions:
+            raise PolicyErrored(f"there is no action {action}")
         who = principal_ref(principal)
         request = {
             "principal": {"type": who.type, "id": who.id},
@@ -105,17 +109,6 @@ class PolicyEngine:
     def _parse_entities(self, text: str) -> cedarpy.Entities:
         return cedarpy.Entities.from_json_str(text, self._schema)
 
-    def without(self, policy_id: str) -> "PolicyEngine":
-        """These policies less one: what the runner of cases uses to see that a policy matters."""
-        tree = _policy_tree(self._texts[1])
-        kept = {
-            name: body
-            for name, body in tree["staticPolicies"].items()
-            if body["annotations"]["id"] != policy_id
-        }
-        text = cedarpy.policies_from_json_str(json.dumps({**tree, "staticPolicies": kept}))
-        return PolicyEngine(self._texts[0], text)
-
 
 def _parse_schema(schema: str) -> cedarpy.Schema:
     try:
@@ -124,7 +117,8 @@ def _parse_schema(schema: str) -> cedarpy.Schema:
         raise PolicyInvalid(f"schema: {error}") from error
 
 
-def _policy_tree(policies: str) -> dict[str, Any]:
+def policy_tree(policies: str) -> dict[str, Any]:
+    """Cedar's JSON of policies, comments left out. Raises ValueError when they can't be parsed."""
     tree: dict[str, Any] = json.loads(cedarpy.policies_to_json_str(policies))
     return tree
 
@@ -132,7 +126,7 @@ def _policy_tree(policies: str) -> dict[str, Any]:
 def _checked_effects(policies: str) -> dict[str, Effect]:
     """Each policy's effect by its @id. Raises PolicyInvalid for a bad id, template or letter."""
     try:
-        tree = _policy_tree(policies)
+        tree = policy_tree(policies)
     except ValueError as error:
         raise PolicyInvalid(f"policies: {error}") from error
     if tree["templates"]:

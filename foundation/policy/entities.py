@@ -27,7 +27,7 @@ LEVELS = {"aal1": 1, "aal2": 2, "aal3": 3}
 """`acr` to the Long that policies compare."""
 DUTY_KINDS = frozenset({"handler", "lead", "city_operator", "platform_admin"})
 """Kinds of duties (nhiệm vụ) that policies know. Another kind is refused: it might be one that restricts."""
-_UNIT_CODE = re.compile(r"(?P<ward>\d{5})|(?P<letter>[CDP])\d{4}")
+_UNIT_CODE = re.compile(r"[0-9]{5}|(?P<letter>[CDP])[0-9]{4}")
 
 
 @dataclass(frozen=True, slots=True)
