@@ -1,5 +1,4 @@
-"""Who a line is about, for holders of the key table alone: HMAC of the person under a key that can be
-deleted.
+"""Whom a line is about, for holders of the key table alone: HMAC under a key that can be deleted.
 
 An official (cán bộ) keeps one pseudonym a quarter of the year in Ha Noi, so that the SOC can follow a
 pattern; a citizen (công dân) one a session. Deleting the key unlinks every line; the log itself is never

@@ -68,7 +68,7 @@ class Backoff:
 
 
 class Relay:
-    """`run` until cancelled. Cancelling loses nothing: what was not noted as acknowledged is shipped again."""
+    """`run` until cancelled. Cancelling loses nothing: what was not noted is shipped again."""
 
     def __init__(
         self, connect: Connect, make_writer: MakeWriter, receiver: Receiver, poll_seconds: float
@@ -83,7 +83,7 @@ class Relay:
         self._alerted_at = 0.0
 
     async def run(self) -> None:
-        """Serve for ever; a database that is away is waited for. Raises LogError if the log is not as left."""
+        """Serve for ever, waiting for a database that is away. Raises LogError if the log is not as left."""
         backoff = Backoff()
         while True:
             try:
@@ -103,7 +103,8 @@ class Relay:
     async def _serve(self, writer: LogWriter) -> None:
         if not await writer.try_to_lock():
             log.info("relay_standing_by")
-            while not await writer.try_to_lock():
+            # Polled: waiting inside a statement would meet the role's transaction_timeout.
+            while not await writer.try_to_lock():  # noqa: ASYNC110 - the other process can't set an event
                 await asyncio.sleep(STANDBY_SECONDS)
         log.info("relay_writing")
         while True:

@@ -12,9 +12,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Self
 
-MAX_MESSAGE = 100_000 """Bytes of one message with its syslog header. The receiver takes 128 KiB and ends the
-connection above that.""" _MAX_ANSWER = 65_536 _LAST_NUMBER = 999_999_999 _OFFER =
-b"relp_version=0\nrelp_software=hanoi-ioc\ncommands=syslog"
+MAX_MESSAGE = 100_000
+"""Bytes of one message with its syslog header. The receiver ends the connection above 128 KiB."""
+_MAX_ANSWER = 65_536
+_LAST_NUMBER = 999_999_999
+_OFFER = b"relp_version=0\nrelp_software=hanoi-ioc\ncommands=syslog"
 
 
 class RelpError(Exception):
@@ -52,7 +54,7 @@ class RelpConnection:
 
     @classmethod
     async def open(cls, receiver: Receiver) -> Self:
-        """Connect and shake hands. Under TLS 1.3 a refused certificate shows only here, in the first answer."""
+        """Connect and shake hands. Under TLS 1.3 a refused certificate shows only in the first answer."""
         try:
             async with asyncio.timeout(receiver.open_timeout):
                 reader, writer = await asyncio.open_connection(
@@ -87,7 +89,7 @@ class RelpConnection:
         await self._wait_until_fewer_than(1)
 
     async def close(self) -> None:
-        """Say good-bye if there is somebody to hear it, and release the connection. Never raises RelpError."""
+        """Say good-bye if somebody hears it, and release the connection. Never raises RelpError."""
         if self._answers is not None:
             self._answers.cancel()
         try:

@@ -1,8 +1,4 @@
-"""The audit log: events, pseudonym keys, the log and its leaves, counted refusals.
-
-Revision ID: 0003_audit
-Revises: 0002_identity
-"""
+"""The audit log: events, pseudonym keys, the log and its leaves, counted refusals."""
 
 from migrations.sql import run
 
@@ -13,10 +9,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Run `sql/0003_audit.sql`."""
-    run(__file__)
-
-
-def downgrade() -> None:
-    """Never: a log that can be taken away is none."""
-    raise NotImplementedError("the audit log is not removed")
+    run(__file__, owner="backend_owner")
