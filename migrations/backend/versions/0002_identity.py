@@ -14,7 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Run `sql/0002_identity.sql`."""
-    run(__file__)
+    run(__file__, owner="backend_owner")
 
 
 def downgrade() -> None:
