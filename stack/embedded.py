@@ -1,0 +1,196 @@
+"""The whole system on one machine: what is started, in which order, and what is checked before."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from stack import certificates, packages, realms
+from stack.errors import StackError
+from stack.home import ROOT, Home
+from stack.keycloak import ROLE as KEYCLOAK_ROLE
+from stack.keycloak import Distribution, Keycloak, cache_folder
+from stack.ports import Ports
+from stack.postgres import PostgresCluster
+from stack.services import CITIZENS, OFFICIALS, Services
+from stack.settings_files import write_settings
+from stack.soc import SocReceiver
+from stack.supervisor import Part, Supervisor
+
+PEOPLE = ROOT / "deploy" / "local" / "people.yaml"
+_ROOM = 2 * 1024**3
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class EmbeddedStack:
+    """One home's stack. `step` shows what is being done; `durable=False` and `die_with_us` are for tests."""
+
+    home: Home
+    ports: Ports
+    step: Step
+    durable: bool = True
+    die_with_us: bool = False
+
+    @cached_property
+    def supervisor(self) -> Supervisor:
+        """Who holds the parts."""
+        return Supervisor(self.home, self.die_with_us)
+
+    @cached_property
+    def certificates(self) -> certificates.Certificates:
+        """All keys and certificates, made when missing."""
+        return certificates.ensure(self.home.folder / "tls")
+
+    @cached_property
+    def backend(self) -> PostgresCluster:
+        """The backend's cluster."""
+        return PostgresCluster(self.home, "backend", durable=self.durable)
+
+    @cached_property
+    def vault(self) -> PostgresCluster:
+        """The vault's cluster."""
+        return PostgresCluster(self.home, "vault", durable=self.durable)
+
+    @cached_property
+    def keycloak_database(self) -> PostgresCluster:
+        """Keycloak's cluster."""
+        return PostgresCluster(self.home, "keycloak", self.ports.keycloak_database, durable=self.durable)
+
+    @cached_property
+    def services(self) -> Services:
+        """Our own processes."""
+        return Services(self.home, self.ports, self.backend, self.certificates)
+
+    @cached_property
+    def soc(self) -> SocReceiver:
+        """The SOC's receiver."""
+        return SocReceiver(self.home, self.ports, self.certificates)
+
+    @cached_property
+    def keycloak(self) -> Keycloak:
+        """The identity provider."""
+        distribution = Distribution(cache_folder())
+        return Keycloak(self.home, self.ports, self.keycloak_database, self.certificates, distribution)
+
+    def start(self) -> None:
+        """Start everything. On any failure, Ctrl-C too, what was started is stopped first."""
+        with self.supervisor.alone():
+            self._check()
+            try:
+                self._prepare()
+                self._start_parts()
+            except BaseException:
+                self.supervisor.stop()
+                raise
+
+    def stop(self) -> list[str]:
+        """Stop what was started; returns the parts' names."""
+        with self.supervisor.alone():
+            stopped = self.supervisor.stop()
+            self.home.remove_sockets()
+            return stopped
+
+    def _check(self) -> None:
+        alive = [part.name for part in self.supervisor.running() if part.identity.is_alive()]
+        if alive:
+            raise StackError(
+                "stack", f"it runs already: {', '.join(alive)}", "./ioc status, or ./ioc down first"
+            )
+        self.supervisor.stop()  # forgets parts that died since
+        self.ports.check_free(new=not (self.home.folder / "postgres").exists())
+        free = shutil.disk_usage(self.home.folder).free
+        if free < _ROOM:
+            raise StackError(
+                "disk",
+                f"{free // 2**20} MiB are free at {self.home.folder}; it needs {_ROOM // 2**20}",
+                "make room there",
+            )
+
+    def _prepare(self) -> None:
+        with self.step("System packages"):
+            needed = packages.requirements(needs_maven=not _keycloak_is_here())
+            packages.ensure(needed, self.home.log("packages"))
+        with self.step("Keys and certificates"):
+            self.soc.prepare()
+            realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url)
+            self.services.write_settings()
+        with self.step("Keycloak's program"):
+            self.keycloak.distribution.ensure(self.home.log("keycloak-build"))
+            self.keycloak.prepare()
+
+    def _start_parts(self) -> None:
+        keycloak, soc = self.keycloak.part(), self.soc.part()
+        with self.step("PostgreSQL: three clusters"):
+            for cluster in (self.keycloak_database, self.backend, self.vault):
+                cluster.initialise()
+                self.supervisor.launch(cluster_part(cluster))
+            for cluster in (self.keycloak_database, self.backend, self.vault):
+                self.supervisor.wait_ready(cluster_part(cluster))
+            self.keycloak_database.bootstrap(KEYCLOAK_ROLE, KEYCLOAK_ROLE, "NOCREATEROLE")
+        # Keycloak takes longest and needs none of what follows: its start goes on beside it.
+        self.supervisor.launch(keycloak)
+        with self.step("Databases migrated"):
+            self._migrate(self.backend)
+            self._migrate(self.vault)
+        with self.step("Units, people and duties"):
+            self._seed()
+        with self.step("The SOC's receiver"):
+            self.supervisor.start(soc)
+        with self.step("Keycloak"):
+            self.supervisor.wait_ready(keycloak)
+        with self.step("Our services"):
+            parts = self.services.parts()
+            for part in parts:
+                self.supervisor.launch(part)
+            for part in parts:
+                self.supervisor.wait_ready(part)
+
+    def _migrate(self, cluster: PostgresCluster) -> None:
+        migrator = f"{cluster.name}_migrator"
+        cluster.bootstrap(migrator, cluster.name)
+        settings = self.services.settings_file(f"migrations-{cluster.name}")
+        write_settings(settings, cluster.settings(migrator, pool_size=1))
+        self._run("migrations", ["migrations", "--database", cluster.name, "--settings", str(settings)])
+        cluster.set_passwords()
+
+    def _seed(self) -> None:
+        issuers = [
+            "--officials-issuer",
+            self.services.issuer(OFFICIALS),
+            "--citizens-issuer",
+            self.services.issuer(CITIZENS),
+        ]
+        settings = str(self.services.settings_file("seed"))
+        self._run("seed", ["services.seed", "--settings", settings, "--people", str(PEOPLE), *issuers])
+
+    def _run(self, part: str, module: list[str]) -> None:
+        log = self.home.log(part)
+        with log.open("ab") as output:
+            done = subprocess.run(
+                [sys.executable, "-m", *module], check=False, cwd=ROOT, stdout=output, stderr=output
+            )
+        if done.returncode:
+            raise StackError(part, f"`python -m {module[0]}` failed", "read its log", log)
+
+
+def cluster_part(cluster: PostgresCluster) -> Part:
+    """A cluster's server as a part. SIGINT is PostgreSQL's fast and clean shutdown."""
+    return Part(
+        f"postgres-{cluster.name}",
+        cluster.command,
+        cluster.is_ready,
+        options=cluster.account.process_options(),
+        stop_signal=signal.SIGINT,
+        folder=Path("/"),
+        remedy=f"read its log; its data is in {cluster.data}",
+    )
+
+
+def _keycloak_is_here() -> bool:
+    return any(cache_folder().glob("keycloak-*.zip")) or any(cache_folder().glob("keycloak-*/built"))

@@ -1,0 +1,147 @@
+"""Our own processes: their settings files and how each says that it is ready."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from foundation.settings import (
+    ApiSettings,
+    AuditSettings,
+    DirectorySettings,
+    IdentitySettings,
+    KeycloakClientSettings,
+    RealmSettings,
+    RelaySettings,
+    Section,
+    SocSettings,
+    TlsSettings,
+    WorkerSettings,
+)
+from stack.certificates import Certificates
+from stack.home import ROOT, Home
+from stack.keycloak import answers
+from stack.ports import Ports
+from stack.postgres import PostgresCluster
+from stack.secret_files import random_key
+from stack.settings_files import write_settings
+from stack.supervisor import Part
+
+CITIZENS = "ihanoi"
+OFFICIALS = "hanoi-ioc"
+_SIV_KEY_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Services:
+    """The api, the worker, the relay and the directory of one home."""
+
+    home: Home
+    ports: Ports
+    backend: PostgresCluster
+    certificates: Certificates
+
+    @property
+    def api_url(self) -> str:
+        """The origin that DPoP proofs name."""
+        return f"https://localhost:{self.ports.api}"
+
+    @property
+    def keycloak_url(self) -> str:
+        """The beginning of every issuer."""
+        return f"https://localhost:{self.ports.keycloak}"
+
+    def issuer(self, realm: str) -> str:
+        """A realm's issuer."""
+        return f"{self.keycloak_url}/realms/{realm}"
+
+    def settings_file(self, service: str) -> Path:
+        """A service's settings."""
+        return self.home.folder / "settings" / f"{service}.toml"
+
+    def write_settings(self) -> None:
+        """Write all settings files; make the keys that they name."""
+        random_key(self.home.secret("opaque-ids"), _SIV_KEY_SIZE)
+        for service, settings in self._settings().items():
+            write_settings(self.settings_file(service), settings)
+
+    def parts(self) -> list[Part]:
+        """The services in the order of starting."""
+        return [
+            self._part("api", lambda: answers(f"{self.api_url}/health/ready", self.certificates.authority)),
+            self._part("worker", lambda: self._says_started("worker")),
+            self._part("relay", lambda: self._says_started("relay")),
+            self._part("directory", lambda: self._says_started("directory")),
+        ]
+
+    def _part(self, name: str, ready: Callable[[], bool]) -> Part:
+        command = [sys.executable, "-m", f"services.{name}", "--settings", str(self.settings_file(name))]
+        return Part(name, lambda: command, ready)
+
+    def _says_started(self, name: str) -> bool:
+        return f'"{name}_started"' in self.home.log(name).read_text(encoding="utf-8", errors="replace")
+
+    def _settings(self) -> dict[str, Section]:
+        audit = AuditSettings(log="backend")
+        return {
+            "api": self._api(audit),
+            "worker": WorkerSettings(
+                environment="development", database=self.backend.settings("backend_worker"), audit=audit
+            ),
+            "relay": RelaySettings(
+                environment="development",
+                database=self.backend.settings("backend_relay", pool_size=2),
+                audit=audit,
+                soc=self._soc(),
+            ),
+            "directory": DirectorySettings(
+                environment="development",
+                database=self.backend.settings("backend_directory", pool_size=2),
+                audit=audit,
+                keycloak_url=self.keycloak_url,
+                keycloak_ca_file=self.certificates.authority,
+                citizens_realm=CITIZENS,
+                officials_realm=OFFICIALS,
+                citizens_client=self._client("ioc-directory-events"),
+                officials_client=self._client("ioc-directory-events"),
+            ),
+            "seed": self.backend.settings("backend_migrator", pool_size=1),
+        }
+
+    def _api(self, audit: AuditSettings) -> ApiSettings:
+        pair = self.certificates.api
+        identity = IdentitySettings(
+            public_url=self.api_url,
+            audience="ioc-backend",
+            keycloak_ca_file=self.certificates.authority,
+            citizens=RealmSettings(issuer=self.issuer(CITIZENS), clients=["ihanoi-app"], minimum_acr="aal1"),
+            officials=RealmSettings(issuer=self.issuer(OFFICIALS), clients=["ioc-ipad"], minimum_acr="aal2"),
+            introspection=self._client("ioc-backend"),
+        )
+        return ApiSettings(
+            environment="development",
+            listen_host="127.0.0.1",
+            listen_port=self.ports.api,
+            tls=TlsSettings(certificate_file=pair.certificate, key_file=pair.key),
+            database=self.backend.settings("backend_app", pool_size=16),
+            identity=identity,
+            audit=audit,
+            opaque_id_key_file=self.home.secret("opaque-ids"),
+            policies_folder=ROOT / "policies" / "backend",
+        )
+
+    def _client(self, client_id: str) -> KeycloakClientSettings:
+        return KeycloakClientSettings(
+            client_id=client_id, key_file=self.home.secret(f"keycloak-{client_id}.pem")
+        )
+
+    def _soc(self) -> SocSettings:
+        pair = self.certificates.relay
+        return SocSettings(
+            host="127.0.0.1",
+            port=self.ports.soc,
+            server_name="localhost",
+            ca_file=self.certificates.soc_authority,
+            certificate_file=pair.certificate,
+            key_file=pair.key,
+        )
