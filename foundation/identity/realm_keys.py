@@ -33,7 +33,7 @@ class RealmKeys:
         self._lock = asyncio.Lock()
 
     async def key(self, kid: str) -> ECKey:
-        """The key of this id. Raises TokenInvalid when there is none, IdentityUnavailable without a key set."""
+        """The key of this id. Raises TokenInvalid for none, IdentityUnavailable without a key set."""
         if kid not in self._keys or self._age() > FRESH_SECONDS:
             async with self._lock:
                 if kid not in self._keys or self._age() > FRESH_SECONDS:

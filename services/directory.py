@@ -1,0 +1,97 @@
+"""The directory process: `python -m services.directory --settings FILE`.
+
+It follows Keycloak's events and notes the ends of sessions; later it alone administers Keycloak.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import ssl
+from pathlib import Path
+
+import asyncpg
+import httpx
+import structlog
+
+from directory.events import Follower
+from directory.keycloak_events import EventSource
+from foundation import logs
+from foundation.clock import Clock, SystemClock
+from foundation.identity.client_assertion import ClientAssertion
+from foundation.settings import DirectorySettings, KeycloakClientSettings, load, read_secret
+
+log = structlog.get_logger()
+
+
+async def main(settings: DirectorySettings) -> None:
+    """Follow both realms until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        http = await stack.enter_async_context(_keycloak_http(settings))
+        pool = await stack.enter_async_context(_pool(settings))
+        work = [
+            asyncio.create_task(follower.follow(settings.poll_seconds))
+            for follower in followers(settings, pool, http, SystemClock())
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        log.info("directory started", poll_seconds=settings.poll_seconds)
+        done, _ = await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in [*work, stopping]:
+            task.cancel()
+        await asyncio.gather(*work, stopping, return_exceptions=True)
+        for task in done - {stopping}:
+            # A follower ends only by a fault that nobody foresaw: the supervisor starts the process anew.
+            task.result()
+    log.info("directory stopped")
+
+
+def followers(
+    settings: DirectorySettings, pool: asyncpg.Pool, http: httpx.AsyncClient, clock: Clock
+) -> list[Follower]:
+    """User and admin events of both realms."""
+
+    def source(realm: str, client: KeycloakClientSettings) -> EventSource:
+        return EventSource(
+            keycloak_url=settings.keycloak_url,
+            realm=realm,
+            assertion=ClientAssertion(client),
+            http=http,
+            clock=clock,
+        )
+
+    sources = [
+        source(settings.citizens_realm, settings.citizens_client),
+        source(settings.officials_realm, settings.officials_client),
+    ]
+    return [Follower(kind, each, pool, clock) for each in sources for kind in ("user", "admin")]
+
+
+def _keycloak_http(settings: DirectorySettings) -> httpx.AsyncClient:
+    context = ssl.create_default_context(cafile=str(settings.keycloak_ca_file))
+    return httpx.AsyncClient(verify=context, timeout=httpx.Timeout(5.0), trust_env=False)
+
+
+def _pool(settings: DirectorySettings) -> asyncpg.Pool:
+    """Connections are made when first needed: a database that is away is a fault to be tried again."""
+    database = settings.database
+    return asyncpg.create_pool(
+        host=database.host,
+        port=database.port,
+        database=database.name,
+        user=database.user,
+        password=lambda: read_secret(database.password_file).decode(),
+        min_size=0,
+        max_size=database.pool_size,
+        timeout=5.0,
+        command_timeout=5.0,
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="services.directory")
+    parser.add_argument("--settings", type=Path, required=True)
+    logs.configure("directory")
+    asyncio.run(main(load(parser.parse_args().settings, DirectorySettings)))
