@@ -9,8 +9,6 @@ engine = create_engine(config.attributes["url"], poolclass=pool.NullPool)
 with engine.connect() as connection:
     # Alembic's table belongs to the login role: no runtime role reads it, the owner can't rewrite it.
     connection.execute(text("CREATE SCHEMA IF NOT EXISTS migration"))
-    # A policy that hid rows from a data migration would make it do nothing, silently: an error instead.
-    connection.execute(text("SET row_security = off"))
     connection.commit()
     context.configure(
         connection=connection,

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
+
+from foundation.policy.entities import Resource, citizen_ref, unit_ref, unit_refs
 
 
 class ReportState(StrEnum):
@@ -34,7 +37,6 @@ class ClosingReason(StrEnum):
     NO_JURISDICTION = "no_jurisdiction"
     NOT_REPRODUCIBLE = "not_reproducible"
     NO_REPLY = "no_reply"
-    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +127,29 @@ class Submission:
     body: str
     latitude: float | None = None
     longitude: float | None = None
+
+
+def report_resource(
+    report_id: UUID,
+    citizen_id: UUID,
+    handler_path: tuple[int, ...],
+    participants: tuple[int, ...],
+    ward_id: int,
+    state: str,
+) -> Resource:
+    """A report as the policies see it, with every attribute that their schema demands.
+
+    `handler_path` is the handler followed by all units above it.
+    """
+    return Resource(
+        "Report",
+        str(report_id),
+        {
+            "citizen": citizen_ref(citizen_id),
+            "handler": unit_ref(handler_path[0]),
+            "handler_path": unit_refs(handler_path),
+            "participants": unit_refs(participants),
+            "ward": unit_ref(ward_id),
+            "state": state,
+        },
+    )

@@ -81,10 +81,22 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
 $$;
 REVOKE ALL ON FUNCTION tenancy.resolve FROM PUBLIC;
 
+-- A unit and every unit above it, the unit first: what "covers what lies below" is compared with.
+CREATE FUNCTION tenancy.path_of(a_unit int) RETURNS int[]
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  WITH RECURSIVE up AS (
+    SELECT u.id, u.parent_id, 0 AS step FROM tenancy.unit u WHERE u.id = a_unit
+    UNION ALL SELECT u.id, u.parent_id, up.step + 1 FROM tenancy.unit u JOIN up ON u.id = up.parent_id
+  )
+  SELECT array_agg(up.id ORDER BY up.step) FROM up
+$$;
+REVOKE ALL ON FUNCTION tenancy.path_of FROM PUBLIC;
+
 GRANT USAGE ON SCHEMA tenancy TO backend_app, backend_city, backend_worker;
 GRANT SELECT ON tenancy.unit TO backend_app, backend_city, backend_worker;
 GRANT SELECT ON tenancy.official TO backend_app, backend_city;
 GRANT EXECUTE ON FUNCTION tenancy.resolve TO backend_app;
+GRANT EXECUTE ON FUNCTION tenancy.path_of TO backend_app, backend_city, backend_worker;
 
 -- Citizens: (iss, sub) outside, an id of ours inside; nothing else about them here.
 CREATE SCHEMA citizens;

@@ -40,7 +40,7 @@ CREATE TABLE reports.report (
   routing_reason jsonb NOT NULL,
   answer text CHECK (length(answer) BETWEEN 1 AND 4000),
   closing_reason text CHECK (closing_reason IN
-    ('resolved', 'no_jurisdiction', 'not_reproducible', 'no_reply', 'withdrawn')),
+    ('resolved', 'no_jurisdiction', 'not_reproducible', 'no_reply')),
   version int NOT NULL CHECK (version >= 1),
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL,
@@ -155,6 +155,7 @@ CREATE POLICY report_work ON reports.report FOR UPDATE TO backend_app
   WITH CHECK (citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid)
     OR visible_units && (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[]));
 CREATE POLICY city_read ON reports.report FOR SELECT TO backend_city USING (true);
+CREATE POLICY worker_read ON reports.report FOR SELECT TO backend_worker USING (true);
 CREATE POLICY city_work ON reports.report FOR UPDATE TO backend_city USING (true) WITH CHECK (true);
 
 CREATE POLICY visibility_read ON reports.report_visibility FOR SELECT TO backend_app
@@ -193,6 +194,9 @@ SELECT platform.ensure_all_partitions((now() - interval '1 month')::date, 26);
 GRANT USAGE ON SCHEMA reports, changes TO backend_app, backend_city, backend_worker;
 GRANT SELECT, INSERT ON reports.report TO backend_app;
 GRANT SELECT ON reports.report TO backend_city;
+-- A job learns whom a change concerns, never what was written or where exactly.
+GRANT SELECT (id, code, citizen_id, category, ward_id, state, handler_id, participants, version) ON reports.report
+  TO backend_worker;
 -- Whose, where, what and when can't change; nor can the code.
 GRANT UPDATE (state, handler_id, answer, closing_reason, version, updated_at) ON reports.report
   TO backend_app, backend_city;

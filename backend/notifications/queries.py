@@ -1,0 +1,33 @@
+"""A citizen's own inbox."""
+
+from backend.notifications.types import InboxItem
+from foundation.database.database import Database
+from foundation.identity.principal import CitizenPrincipal
+from foundation.paging import Page, PageRequest, Position
+from foundation.recording import Activity, AuditEvent
+
+_INBOX = """
+SELECT id, kind, resource, version, at FROM notifications.inbox
+WHERE recipient = $1 AND ($2::timestamptz IS NULL OR (at, id) < ($2, $3::uuid))
+ORDER BY at DESC, id DESC LIMIT $4
+"""
+
+
+class InboxQueries:
+    """Reads of the inbox."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def inbox(self, principal: CitizenPrincipal, page: PageRequest) -> Page[InboxItem]:
+        """Newest first."""
+        after = (None, None) if page.after is None else (page.after.at, page.after.id)
+        intent = AuditEvent("inbox.read", activity=Activity.READ)
+        async with self._database.read_scope(principal, intent) as scope:
+            rows = await scope.rows(_INBOX, principal.citizen_id, *after, page.first + 1)
+        shown = rows[: page.first]
+        return Page(
+            items=tuple(InboxItem(row["kind"], row["resource"], row["version"], row["at"]) for row in shown),
+            positions=tuple(Position(row["at"], row["id"]) for row in shown),
+            has_next=len(rows) > page.first,
+        )

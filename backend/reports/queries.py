@@ -1,0 +1,220 @@
+"""Reads of reports: lists in constant work, one report, its timeline, and what anybody may follow."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from backend.reports.sql import (
+    CITY_LIST,
+    CITY_STATE_LIST,
+    MINE,
+    ONE,
+    PUBLIC,
+    PUBLIC_TIMELINE,
+    TIMELINE,
+    UNIT_IDS,
+    UNIT_LIST,
+    UNIT_STATE_LIST,
+)
+from backend.reports.types import (
+    ClosingReason,
+    PublicReport,
+    PublicTimelineEntry,
+    Report,
+    ReportState,
+    ReportStep,
+    TimelineEntry,
+    UnitRef,
+    report_resource,
+)
+from foundation.clock import Clock
+from foundation.database.database import Database
+from foundation.database.read_scope import ReadScope
+from foundation.errors import InvalidInput, NotFound
+from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
+from foundation.ids import parse_report_code
+from foundation.paging import Page, PageRequest, Position
+from foundation.policy.engine import PolicyEngine
+from foundation.recording import Activity, AuditEvent
+
+MAX_UNITS_ASKED = 200
+MAX_TIMELINE = 1_000
+# Notes between officers: the citizen sees that a report went on, not what one office wrote to another.
+_INTERNAL_STEPS = frozenset({ReportStep.FORWARDED})
+
+
+class ReportQueries:
+    """Reads of reports. Row-level security is the wall; the policy decides single objects as well."""
+
+    def __init__(self, database: Database, policy: PolicyEngine, clock: Clock) -> None:
+        self._database = database
+        self._policy = policy
+        self._clock = clock
+
+    async def mine(self, principal: CitizenPrincipal, page: PageRequest) -> Page[Report]:
+        """The citizen's own reports, newest first."""
+        intent = AuditEvent("report.list_own", activity=Activity.READ)
+        async with self._database.read_scope(principal, intent) as scope:
+            rows = await scope.rows(MINE, principal.citizen_id, *_after(page), page.first + 1)
+        return _page(rows, page, principal)
+
+    async def of_units(
+        self,
+        principal: OfficialPrincipal,
+        page: PageRequest,
+        units: tuple[str, ...] | None,
+        state: ReportState | None,
+    ) -> Page[Report]:
+        """Reports that the official's units handle or handled, newest first.
+
+        `units` narrows to these units; what the official may not see is left out without a word.
+        Raises InvalidInput for more than 200 units.
+        """
+        intent = AuditEvent("report.list", activity=Activity.READ, unit=principal.unit_code)
+        async with self._database.read_scope(principal, intent) as scope:
+            asked = await self._asked(scope, principal, units)
+            rows = await _unit_rows(scope, asked, state, page)
+        return _page(rows, page, principal)
+
+    async def one(self, principal: Principal, code: str) -> Report:
+        """One report. Raises NotFound for hidden and absent alike, InvalidInput for no code at all."""
+        async with self._database.read_scope(principal, _read()) as scope:
+            row = await self._authorised(scope, principal, code)
+        return _report(row, principal)
+
+    async def timeline(self, principal: Principal, code: str) -> tuple[TimelineEntry, ...]:
+        """Everything that happened to one report, oldest first. Raises as `one`."""
+        async with self._database.read_scope(principal, _read()) as scope:
+            row = await self._authorised(scope, principal, code)
+            rows = await scope.rows(TIMELINE, row["id"], MAX_TIMELINE)
+        official = isinstance(principal, OfficialPrincipal)
+        return tuple(_entry(entry, shows_internal=official) for entry in rows)
+
+    async def track(self, principal: Principal, code: str) -> PublicReport:
+        """What anybody who has the code may see: no text, no exact place. Raises as `one`."""
+        intent = AuditEvent("report.track", activity=Activity.READ)
+        async with self._database.read_scope(principal, intent) as scope:
+            parsed = parse_report_code(code)
+            row = await scope.row(PUBLIC, parsed)
+            if row is None:
+                raise NotFound
+            entries = await scope.rows(PUBLIC_TIMELINE, parsed, MAX_TIMELINE)
+        return _public_report(row, entries)
+
+    async def _authorised(self, scope: ReadScope, principal: Principal, code: str) -> asyncpg.Record:
+        row = await scope.row(ONE, parse_report_code(code))
+        if row is None:
+            raise NotFound
+        resource = report_resource(
+            row["id"],
+            row["citizen_id"],
+            tuple(row["handler_path"]),
+            tuple(row["participants"]),
+            row["ward_id"],
+            row["state"],
+        )
+        self._policy.authorise(principal, "report.read", resource, now=self._clock.now())
+        return row
+
+    async def _asked(
+        self, scope: ReadScope, principal: OfficialPrincipal, codes: tuple[str, ...] | None
+    ) -> list[int] | None:
+        """Inner ids of the units to list; None for the whole city."""
+        if codes is None:
+            return None if principal.city_level else sorted(principal.units)
+        if len(codes) > MAX_UNITS_ASKED:
+            raise InvalidInput("units")
+        rows = await scope.rows(UNIT_IDS, list(codes))
+        found = {row["id"] for row in rows}
+        return sorted(found if principal.city_level else found & principal.units)
+
+
+async def _unit_rows(
+    scope: ReadScope, asked: list[int] | None, state: ReportState | None, page: PageRequest
+) -> Sequence[asyncpg.Record]:
+    last = (*_after(page), page.first + 1)
+    if asked is None:
+        if state is None:
+            return await scope.rows(CITY_LIST, *last)
+        return await scope.rows(CITY_STATE_LIST, state, *last)
+    if state is None:
+        return await scope.rows(UNIT_LIST, asked, *last)
+    return await scope.rows(UNIT_STATE_LIST, asked, state, *last)
+
+
+def _read() -> AuditEvent:
+    return AuditEvent("report.read", activity=Activity.READ)
+
+
+def _after(page: PageRequest) -> tuple[object, object]:
+    return (None, None) if page.after is None else (page.after.at, page.after.id)
+
+
+def _page(rows: Sequence[asyncpg.Record], page: PageRequest, principal: Principal) -> Page[Report]:
+    shown = rows[: page.first]
+    return Page(
+        items=tuple(_report(row, principal) for row in shown),
+        positions=tuple(Position(row["created_at"], row["id"]) for row in shown),
+        has_next=len(rows) > page.first,
+    )
+
+
+def _report(row: asyncpg.Record, principal: Principal) -> Report:
+    return Report(
+        code=row["code"],
+        category=row["category"],
+        ward=UnitRef(row["ward_code"], row["ward_name"]),
+        handler=UnitRef(row["handler_code"], row["handler_name"]),
+        place=row["place"],
+        body=row["body"],
+        state=ReportState(row["state"]),
+        answer=row["answer"],
+        closing_reason=_closing(row),
+        routing_reason=row["routing_rule"],
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        mine=isinstance(principal, CitizenPrincipal) and row["citizen_id"] == principal.citizen_id,
+    )
+
+
+def _entry(row: asyncpg.Record, *, shows_internal: bool) -> TimelineEntry:
+    step = ReportStep(row["kind"])
+    hidden = step in _INTERNAL_STEPS and not shows_internal
+    return TimelineEntry(
+        version=row["version"],
+        at=row["at"],
+        step=step,
+        from_state=None if row["from_state"] is None else ReportState(row["from_state"]),
+        to_state=ReportState(row["to_state"]),
+        unit=UnitRef(row["unit_code"], row["unit_name"]),
+        actor=row["actor_kind"],
+        note=None if hidden else row["note"],
+    )
+
+
+def _public_report(row: asyncpg.Record, entries: Sequence[asyncpg.Record]) -> PublicReport:
+    return PublicReport(
+        code=row["code"],
+        category=row["category"],
+        ward=UnitRef(row["ward_code"], row["ward_name"]),
+        handler=UnitRef(row["handler_code"], row["handler_name"]),
+        state=ReportState(row["state"]),
+        closing_reason=_closing(row),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        timeline=tuple(
+            PublicTimelineEntry(
+                version=entry["version"],
+                at=entry["at"],
+                step=ReportStep(entry["kind"]),
+                to_state=ReportState(entry["to_state"]),
+                unit=UnitRef(entry["unit_code"], entry["unit_name"]),
+            )
+            for entry in entries
+        ),
+    )
+
+
+def _closing(row: asyncpg.Record) -> ClosingReason | None:
+    return None if row["closing_reason"] is None else ClosingReason(row["closing_reason"])

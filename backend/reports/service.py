@@ -1,0 +1,289 @@
+"""What people do with reports: one method a mutation, one unit of work a method."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from backend.reports.errors import SameUnit, UnknownUnit
+from backend.reports.limits import MAX_PLACE, checked_cell, checked_text
+from backend.reports.models import ReportRow
+from backend.reports.store import StepTaken, lock, unit_path, unit_that_takes_reports, write_step
+from backend.reports.transitions import after
+from backend.reports.types import Changed, ClosingReason, ReportState, ReportStep, Submission, report_resource
+from backend.routing.service import RoutedPlace, RoutingService
+from foundation.clock import Clock
+from foundation.database.database import Database
+from foundation.database.idempotent import claim, keep
+from foundation.database.unit_of_work import UnitOfWork
+from foundation.errors import InvalidInput, VersionConflict
+from foundation.idempotency import Idempotency
+from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
+from foundation.ids import NewId, RandomBytes, new_report_code, parse_report_code
+from foundation.policy.engine import Decision, PolicyEngine
+from foundation.policy.entities import Resource
+from foundation.recording import Activity, AuditEvent
+
+# A step's name in the policies and in the audit log.
+ACTIONS = {
+    ReportStep.ACCEPTED: "report.accept",
+    ReportStep.FORWARDED: "report.forward",
+    ReportStep.ASKED: "report.ask",
+    ReportStep.REPLIED: "report.reply",
+    ReportStep.ANSWERED: "report.answer",
+    ReportStep.CLOSED: "report.close",
+}
+# Closing against the citizen's wish takes a reason in words.
+NEEDS_NOTE = frozenset({ClosingReason.NO_JURISDICTION, ClosingReason.NOT_REPRODUCIBLE})
+
+Actor = CitizenPrincipal | OfficialPrincipal
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A step that somebody wants to take, unchecked. `field` is the API's name of `note`."""
+
+    step: ReportStep
+    code: str
+    expected_version: int
+    note: str | None = None
+    field: str = "note"
+    to_unit: str | None = None
+    reason: ClosingReason | None = None
+
+
+class ReportService:
+    """Changes of reports. A refusal raises and is recorded; anything else has its effect exactly once."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        policy: PolicyEngine,
+        routing: RoutingService,
+        clock: Clock,
+        new_id: NewId,
+        random_bytes: RandomBytes,
+    ) -> None:
+        self._database = database
+        self._policy = policy
+        self._routing = routing
+        self._clock = clock
+        self._new_id = new_id
+        self._random_bytes = random_bytes
+
+    async def submit(
+        self, principal: CitizenPrincipal, submission: Submission, idempotency: Idempotency
+    ) -> Changed:
+        """Take in a report; it has a unit at once.
+
+        Raises InvalidInput, UnknownCategory, UnknownWard, Forbidden, IdempotencyMismatch.
+        """
+        now = self._clock.now()
+        intent = AuditEvent("report.submit", activity=Activity.CREATE)
+        async with self._database.unit_of_work(principal, intent) as work:
+            stored = await claim(work, idempotency, now)
+            if stored is not None:
+                return _changed(stored)
+            checked = _checked(submission)
+            routed = await self._routing.route(work, checked.category, checked.ward, now)
+            ward = Resource("Unit", str(routed.ward_id), {"kind": routed.ward_kind})
+            decision = self._policy.authorise(principal, intent.action, ward, now=now)
+            report = self._new_report(principal, checked, routed, now)
+            work.session.add(report)
+            taken = StepTaken(ReportStep.SUBMITTED, now, "citizen", principal.citizen_id, None, None, None)
+            await write_step(work, report, taken, self._new_id)
+            return await self._finish(work, report, idempotency, decision)
+
+    async def accept(
+        self, principal: OfficialPrincipal, code: str, expected_version: int, idempotency: Idempotency
+    ) -> Changed:
+        """The handling unit takes the report up."""
+        return await self._take(principal, Move(ReportStep.ACCEPTED, code, expected_version), idempotency)
+
+    async def forward(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        to_unit: str,
+        note: str,
+        idempotency: Idempotency,
+    ) -> Changed:
+        """Hand the report over to another unit of the city. Raises SameUnit, UnknownUnit beside the rest."""
+        move = Move(ReportStep.FORWARDED, code, expected_version, note, "note", to_unit)
+        return await self._take(principal, move, idempotency)
+
+    async def ask(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        question: str,
+        idempotency: Idempotency,
+    ) -> Changed:
+        """Ask the citizen; the report waits for the reply."""
+        move = Move(ReportStep.ASKED, code, expected_version, question, "question")
+        return await self._take(principal, move, idempotency)
+
+    async def reply(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        reply: str,
+        idempotency: Idempotency,
+    ) -> Changed:
+        """The citizen's reply to a question; the work goes on."""
+        move = Move(ReportStep.REPLIED, code, expected_version, reply, "text")
+        return await self._take(principal, move, idempotency)
+
+    async def answer(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        answer: str,
+        idempotency: Idempotency,
+    ) -> Changed:
+        """The unit's answer: what was done."""
+        move = Move(ReportStep.ANSWERED, code, expected_version, answer, "text")
+        return await self._take(principal, move, idempotency)
+
+    async def close(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        reason: ClosingReason,
+        note: str | None,
+        idempotency: Idempotency,
+    ) -> Changed:
+        """End the work with a reason; some reasons need a note."""
+        move = Move(ReportStep.CLOSED, code, expected_version, note, "note", reason=reason)
+        return await self._take(principal, move, idempotency)
+
+    async def _take(self, principal: Actor, move: Move, idempotency: Idempotency) -> Changed:
+        """Take one step: lock, decide, check the version, change, record, commit."""
+        now = self._clock.now()
+        async with self._database.unit_of_work(principal, AuditEvent(ACTIONS[move.step])) as work:
+            code = parse_report_code(move.code)
+            work.intent = replace(work.intent, resource=f"report:{code}")
+            stored = await claim(work, idempotency, now)
+            if stored is not None:
+                return _changed(stored)
+            note = _checked_note(move)
+            report = await lock(work, code)
+            handler = await unit_path(work, report.handler_id)
+            work.intent = replace(work.intent, unit=handler.code)
+            resource = _resource_of(report, handler.path)
+            decision = self._policy.authorise(principal, work.intent.action, resource, now=now)
+            if report.version != move.expected_version:
+                raise VersionConflict(report.version)
+            taken = self._taken(principal, report, move, note, now)
+            await self._change(work, report, move, note, now)
+            await write_step(work, report, taken, self._new_id)
+            return await self._finish(work, report, idempotency, decision)
+
+    async def _change(
+        self, work: UnitOfWork, report: ReportRow, move: Move, note: str | None, now: datetime
+    ) -> None:
+        report.state = after(ReportState(report.state), move.step)
+        if move.to_unit is not None:
+            target = await unit_that_takes_reports(work, move.to_unit, now)
+            if target is None:
+                raise UnknownUnit
+            if target == report.handler_id:
+                raise SameUnit
+            report.handler_id = target
+        if move.step is ReportStep.ANSWERED:
+            report.answer = note
+        if move.reason is not None:
+            report.closing_reason = move.reason
+        report.version += 1
+        report.updated_at = now
+
+    async def _finish(
+        self, work: UnitOfWork, report: ReportRow, idempotency: Idempotency, decision: Decision
+    ) -> Changed:
+        changed = Changed(report.code, report.version, ReportState(report.state))
+        await keep(
+            work, idempotency, {"code": changed.code, "version": changed.version, "state": changed.state}
+        )
+        handler = await unit_path(work, report.handler_id)
+        await work.record(
+            replace(
+                work.intent,
+                resource=f"report:{report.code}",
+                unit=handler.code,
+                policies=decision.policies,
+            )
+        )
+        await work.commit()
+        return changed
+
+    def _new_report(
+        self, principal: CitizenPrincipal, submission: Submission, routed: RoutedPlace, now: datetime
+    ) -> ReportRow:
+        return ReportRow(
+            id=self._new_id(),
+            code=new_report_code(self._random_bytes),
+            citizen_id=principal.citizen_id,
+            category=submission.category,
+            ward_id=routed.ward_id,
+            h3_cell=checked_cell(submission.latitude, submission.longitude),
+            place=submission.place,
+            body=submission.body,
+            state=ReportState.RECEIVED,
+            handler_id=routed.routing.unit_id,
+            routing_reason={"rule": routed.routing.rule, "place": routed.routing.place},
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+
+    @staticmethod
+    def _taken(principal: Actor, report: ReportRow, move: Move, note: str | None, now: datetime) -> StepTaken:
+        citizen = isinstance(principal, CitizenPrincipal)
+        return StepTaken(
+            step=move.step,
+            at=now,
+            actor_kind="citizen" if citizen else "official",
+            actor_id=principal.citizen_id
+            if isinstance(principal, CitizenPrincipal)
+            else principal.official_id,
+            from_state=ReportState(report.state),
+            from_unit=report.handler_id,
+            note=note,
+        )
+
+
+def _checked(submission: Submission) -> Submission:
+    """The submission within its limits. Raises InvalidInput naming the field."""
+    checked_cell(submission.latitude, submission.longitude)
+    return replace(
+        submission,
+        place=checked_text("place", submission.place, MAX_PLACE),
+        body=checked_text("body", submission.body),
+        category=checked_text("category", submission.category, 40),
+        ward=checked_text("ward", submission.ward, 8),
+    )
+
+
+def _checked_note(move: Move) -> str | None:
+    if move.note is None and move.reason is not None and move.reason not in NEEDS_NOTE:
+        return None
+    if move.step is ReportStep.ACCEPTED:
+        return None
+    if move.note is None:
+        raise InvalidInput(move.field)
+    return checked_text(move.field, move.note)
+
+
+def _resource_of(report: ReportRow, handler_path: tuple[int, ...]) -> Resource:
+    return report_resource(
+        report.id, report.citizen_id, handler_path, tuple(report.participants), report.ward_id, report.state
+    )
+
+
+def _changed(stored: dict[str, Any]) -> Changed:
+    return Changed(stored["code"], stored["version"], ReportState(stored["state"]))

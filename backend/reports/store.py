@@ -1,0 +1,117 @@
+"""How the aggregate is locked and written: the report, its timeline, its change row and one job."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from backend.reports.models import ReportRow, TimelineRow
+from backend.reports.types import ReportState, ReportStep
+from foundation.clock import HANOI
+from foundation.database.jobs import enqueue
+from foundation.database.unit_of_work import UnitOfWork
+from foundation.errors import NotFound
+from foundation.ids import NewId
+
+FAN_OUT = "reports.fan_out"
+
+_PATH = text("SELECT code, tenancy.path_of(id) AS path FROM tenancy.unit WHERE id = :unit")
+_TAKES_REPORTS = text(
+    """
+    SELECT id FROM tenancy.unit
+    WHERE code = :code AND kind <> 'party' AND (ended_on IS NULL OR ended_on > :day)
+    """
+)
+_CHANGE = text(
+    """
+    INSERT INTO changes.change (id, kind, resource, version, at, units, citizen_id)
+    VALUES (:id, :kind, :resource, :version, :at, :units, :citizen_id)
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPath:
+    """A unit's code, and its id followed by those of every unit above it."""
+
+    code: str
+    path: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """One entry of the timeline to be: who took which step, from where to where."""
+
+    step: ReportStep
+    at: datetime
+    actor_kind: str
+    actor_id: UUID
+    from_state: ReportState | None
+    from_unit: int | None
+    note: str | None
+
+
+async def lock(work: UnitOfWork, code: str) -> ReportRow:
+    """The report, locked until the unit of work ends; unlocked when it may be seen but not changed.
+
+    Row-level security hides from FOR UPDATE what may not be updated; the policy, asked next, then
+    refuses with a better answer than "not found". Raises NotFound for hidden and absent alike.
+    """
+    query = select(ReportRow).where(ReportRow.code == code)
+    report = (await work.session.scalars(query.with_for_update())).one_or_none()
+    if report is None:
+        report = (await work.session.scalars(query)).one_or_none()
+    if report is None:
+        raise NotFound
+    return report
+
+
+async def unit_path(work: UnitOfWork, unit_id: int) -> UnitPath:
+    """The unit with all above it."""
+    row = (await work.connection.execute(_PATH, {"unit": unit_id})).one()
+    return UnitPath(row.code, tuple(row.path))
+
+
+async def unit_that_takes_reports(work: UnitOfWork, code: str, now: datetime) -> int | None:
+    """The inner id of an active unit of the city, None when there is no such one."""
+    row = await work.connection.execute(_TAKES_REPORTS, {"code": code, "day": now.astimezone(HANOI).date()})
+    unit: int | None = row.scalar()
+    return unit
+
+
+async def write_step(work: UnitOfWork, report: ReportRow, taken: StepTaken, new_id: NewId) -> None:
+    """Write the changed report, its timeline entry and change row, and enqueue the one fan-out job."""
+    await work.session.flush()
+    work.session.add(
+        TimelineRow(
+            id=new_id(),
+            report_id=report.id,
+            version=report.version,
+            at=taken.at,
+            kind=taken.step,
+            from_state=taken.from_state,
+            to_state=report.state,
+            from_unit_id=taken.from_unit,
+            to_unit_id=report.handler_id,
+            actor_kind=taken.actor_kind,
+            actor_id=taken.actor_id,
+            note=taken.note,
+        )
+    )
+    await work.session.flush()
+    change_id = new_id()
+    units = {report.handler_id, *([taken.from_unit] if taken.from_unit is not None else [])}
+    await work.connection.execute(
+        _CHANGE,
+        {
+            "id": change_id,
+            "kind": f"report.{taken.step}",
+            "resource": f"report:{report.code}",
+            "version": report.version,
+            "at": taken.at,
+            "units": sorted(units),
+            "citizen_id": report.citizen_id,
+        },
+    )
+    await enqueue(work, FAN_OUT, change_id=change_id)

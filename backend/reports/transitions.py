@@ -1,0 +1,28 @@
+"""Which step leads from which state to which. Data: the tests and the apps read the same table."""
+
+from backend.reports.errors import IllegalTransition
+from backend.reports.types import ReportState, ReportStep
+
+TRANSITIONS: dict[ReportStep, dict[ReportState, ReportState]] = {
+    ReportStep.ACCEPTED: {ReportState.RECEIVED: ReportState.IN_PROGRESS},
+    ReportStep.FORWARDED: {
+        ReportState.RECEIVED: ReportState.RECEIVED,
+        ReportState.IN_PROGRESS: ReportState.RECEIVED,
+    },
+    ReportStep.ASKED: {ReportState.IN_PROGRESS: ReportState.AWAITING_CITIZEN},
+    ReportStep.REPLIED: {ReportState.AWAITING_CITIZEN: ReportState.IN_PROGRESS},
+    ReportStep.ANSWERED: {ReportState.IN_PROGRESS: ReportState.ANSWERED},
+    ReportStep.CLOSED: {
+        ReportState.IN_PROGRESS: ReportState.CLOSED,
+        ReportState.AWAITING_CITIZEN: ReportState.CLOSED,
+        ReportState.ANSWERED: ReportState.CLOSED,
+    },
+}
+
+
+def after(state: ReportState, step: ReportStep) -> ReportState:
+    """The state after `step`. Raises IllegalTransition."""
+    try:
+        return TRANSITIONS[step][state]
+    except KeyError:
+        raise IllegalTransition(state, step) from None

@@ -1,0 +1,59 @@
+"""Lists of units, in alphabetical order, found with and without diacritics."""
+
+from backend.tenancy.types import Unit, UnitPage
+from foundation.database.database import Database
+from foundation.errors import InvalidInput
+from foundation.identity.principal import Principal
+from foundation.paging import MAX_PAGE
+from foundation.recording import Activity, AuditEvent
+from foundation.vietnamese import fold
+
+MAX_SEARCH = 100
+
+_UNITS = """
+SELECT u.id, u.code, u.name, u.name_key, u.kind, p.code AS parent_code
+FROM tenancy.unit u LEFT JOIN tenancy.unit p ON p.id = u.parent_id
+WHERE u.ended_on IS NULL AND ($1::text IS NULL OR u.kind = $1)
+ORDER BY u.name_key, u.id LIMIT $2
+"""
+# All units are a few hundred rows: found in memory, so that no diacritics function is needed in SQL.
+ALL_UNITS = 2_000
+
+
+class TenancyQueries:
+    """Reads of units. Names and codes of units are public."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def units(
+        self,
+        principal: Principal,
+        kind: str | None,
+        search: str | None,
+        first: int,
+        after: tuple[str, int] | None,
+    ) -> UnitPage:
+        """Units of a kind whose name holds `search` (case and diacritics ignored), after a position.
+
+        Raises InvalidInput for a page size outside 1–100 or a search of more than 100 characters.
+        """
+        if not 1 <= first <= MAX_PAGE:
+            raise InvalidInput("first")
+        if search is not None and len(search) > MAX_SEARCH:
+            raise InvalidInput("search")
+        wanted = fold(search or "")
+        intent = AuditEvent("unit.list", activity=Activity.READ)
+        async with self._database.read_scope(principal, intent) as scope:
+            rows = await scope.rows(_UNITS, kind, ALL_UNITS)
+        found = [
+            row
+            for row in rows
+            if wanted in fold(row["name"]) and (after is None or (row["name_key"], row["id"]) > after)
+        ]
+        shown = found[:first]
+        return UnitPage(
+            items=tuple(Unit(row["code"], row["name"], row["kind"], row["parent_code"]) for row in shown),
+            keys=tuple((row["name_key"], row["id"]) for row in shown),
+            has_next=len(found) > first,
+        )

@@ -1,0 +1,111 @@
+"""Loads reference data (units, categories, routing rules), and demo people where a file names them.
+
+`python -m services.seed --settings FILE [--people FILE --officials-issuer URL]`. FILE holds the
+DatabaseSettings of `backend_migrator`. Loading again changes nothing.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import yaml
+
+from foundation.ids import new_uuid
+from foundation.settings import DatabaseSettings, load, read_secret
+from foundation.vietnamese import person_key, sort_key
+
+BACKEND = Path(__file__).parent.parent / "backend"
+CITY = "C0001"
+# The day on which the two-level government and the 126 wards and communes began.
+BEGINNING = date(2025, 7, 1)
+
+_UNIT = """
+INSERT INTO tenancy.unit (code, parent_id, name, name_key, kind)
+VALUES (%(code)s, (SELECT id FROM tenancy.unit WHERE code = %(parent)s), %(name)s, %(name_key)s, %(kind)s)
+ON CONFLICT (code) DO NOTHING
+"""
+_CATEGORY = """
+INSERT INTO routing.category (code, name_vi, name_en, position)
+VALUES (%(code)s, %(name_vi)s, %(name_en)s, %(position)s) ON CONFLICT (code) DO NOTHING
+"""
+_RULE = """
+INSERT INTO routing.rule (id, code, category, place_id, target_id, from_day)
+VALUES (%(id)s, %(code)s, nullif(%(category)s, ''), (SELECT id FROM tenancy.unit WHERE code = %(place)s),
+        (SELECT id FROM tenancy.unit WHERE code = nullif(%(target)s, '')), %(from_day)s)
+ON CONFLICT (code, from_day) DO NOTHING
+"""
+_OFFICIAL = """
+INSERT INTO tenancy.official (id, issuer, subject, name, name_key)
+VALUES (%(id)s, %(issuer)s, %(subject)s, %(name)s, %(name_key)s) ON CONFLICT (issuer, subject) DO NOTHING
+"""
+_DUTY = """
+INSERT INTO tenancy.duty (id, official_id, unit_id, kind, from_day)
+SELECT %(id)s, o.id, u.id, %(kind)s, %(from_day)s FROM tenancy.official o, tenancy.unit u
+WHERE o.issuer = %(issuer)s AND o.subject = %(subject)s AND u.code = %(unit)s
+ON CONFLICT (official_id, unit_id, kind, from_day) DO NOTHING
+"""
+
+
+def units() -> Iterator[dict[str, Any]]:
+    """The city, its departments and Party bodies, then the 126 wards and communes below the city."""
+    data = BACKEND / "tenancy" / "data"
+    for row in _rows(data / "units.csv"):
+        yield {**row, "name_key": sort_key(row["name"])}
+    for row in _rows(data / "wards.csv"):
+        yield {**row, "parent": CITY, "name_key": sort_key(row["name"])}
+
+
+def load_reference(connection: psycopg.Connection) -> None:
+    """Units, categories and routing rules, in the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_UNIT, list(units()))
+        data = BACKEND / "routing" / "data"
+        cursor.executemany(_CATEGORY, list(_rows(data / "categories.csv")))
+        cursor.executemany(_RULE, [{**row, "id": new_uuid()} for row in _rows(data / "rules.csv")])
+
+
+def load_people(connection: psycopg.Connection, people: dict[str, Any], issuer: str) -> None:
+    """Demo officials and their duties, in the caller's transaction."""
+    for person in people["officials"]:
+        name = f"{person['family_name']} {person['given_name']}"
+        identity = {"issuer": issuer, "subject": person["id"]}
+        row = {"id": new_uuid(), "name": name, "name_key": person_key(name), **identity}
+        connection.execute(_OFFICIAL, row)
+        for duty in person["duties"]:
+            connection.execute(_DUTY, {"id": new_uuid(), "from_day": BEGINNING, **identity, **duty})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m services.seed")
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--people", type=Path)
+    parser.add_argument("--officials-issuer")
+    arguments = parser.parse_args()
+    if (arguments.people is None) != (arguments.officials_issuer is None):
+        parser.error("--people and --officials-issuer go together")
+    settings = load(arguments.settings, DatabaseSettings)
+    with psycopg.connect(
+        host=settings.host,
+        port=settings.port,
+        dbname=settings.name,
+        user=settings.user,
+        password=read_secret(settings.password_file).decode(),
+    ) as connection:
+        connection.execute("SET ROLE backend_owner")
+        load_reference(connection)
+        if arguments.people is not None:
+            people = yaml.safe_load(arguments.people.read_text(encoding="utf-8"))
+            load_people(connection, people, arguments.officials_issuer)
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+if __name__ == "__main__":
+    main()
