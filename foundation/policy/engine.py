@@ -10,10 +10,10 @@ Three traps of Cedar, met here once (`tests/policy/test_attacks.py` shows each o
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,11 +21,19 @@ import cedarpy
 import structlog
 
 from foundation.identity.principal import Principal
-from foundation.policy.entities import Resource, context_of, entity_json, principal_ref, principal_resource
+from foundation.policy.entities import (
+    Resource,
+    context_of,
+    entity_json,
+    principal_ref,
+    principal_resource,
+    standing_of,
+)
 from foundation.policy.errors import PolicyDenied, PolicyErrored, PolicyInvalid
 
 Effect = Literal["permit", "forbid"]
 _ACTION = re.compile(r'^action "(?P<name>[^"]+)"(?: in \[[^\]]*\])? appliesTo', re.MULTILINE)
+_KEPT_PRINCIPALS = 1024
 _log = structlog.get_logger(__name__)
 
 
@@ -37,7 +45,7 @@ class Decision:
 
 
 class PolicyEngine:
-    """The policies of one service, parsed once; safe to share."""
+    """The policies of one service, parsed once; shared by the tasks of one event loop."""
 
     def __init__(self, schema: str, policies: str) -> None:
         """Check `policies` (Cedar text) against `schema`. Raises PolicyInvalid."""
@@ -52,8 +60,7 @@ class PolicyEngine:
         """Actions that can be asked for; groups of actions are not among them."""
         self.version = hashlib.sha256("\0".join(self.texts).encode()).hexdigest()
         """Changes whenever a schema or policy changes: part of the key of any remembered decision."""
-        # A principal acts many times; his entity is the larger half of a slice, so its handle is kept.
-        self._principal_slice = lru_cache(maxsize=1024)(self._parse_entities)
+        self._kept: OrderedDict[Hashable, cedarpy.Entities] = OrderedDict()
 
     @classmethod
     def load(cls, folder: Path) -> "PolicyEngine":
@@ -103,11 +110,20 @@ class PolicyEngine:
 
     def _slice(self, principal: Principal, resource: Resource) -> cedarpy.Entities:
         """Principal and resource, both checked against the schema."""
-        base = self._principal_slice(json.dumps([entity_json(principal_resource(principal))]))
-        return base.with_added_json_str(json.dumps([entity_json(resource)]), self._schema)
+        added = json.dumps([entity_json(resource)])
+        return self._principal_slice(principal).with_added_json_str(added, self._schema)
 
-    def _parse_entities(self, text: str) -> cedarpy.Entities:
-        return cedarpy.Entities.from_json_str(text, self._schema)
+    def _principal_slice(self, principal: Principal) -> cedarpy.Entities:
+        """The principal's entity, kept: it is the larger half of a slice and stays until a duty changes."""
+        standing = standing_of(principal)
+        kept = self._kept.pop(standing, None)
+        if kept is None:
+            text = json.dumps([entity_json(principal_resource(principal))])
+            kept = cedarpy.Entities.from_json_str(text, self._schema)
+        self._kept[standing] = kept
+        if len(self._kept) > _KEPT_PRINCIPALS:
+            self._kept.popitem(last=False)
+        return kept
 
 
 def _parse_schema(schema: str) -> cedarpy.Schema:

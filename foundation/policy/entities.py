@@ -5,7 +5,7 @@ false, so the units above a unit travel as a set attribute that the schema deman
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -82,6 +82,20 @@ def principal_ref(principal: Principal) -> EntityRef:
             return official_ref(principal.official_id)
         case SystemPrincipal():
             return EntityRef("System", principal.name)
+
+
+def standing_of(principal: Principal) -> Hashable:
+    """All that `principal_resource` depends on: the same for a person until a duty changes."""
+    if not isinstance(principal, OfficialPrincipal):
+        return principal_ref(principal)
+    return (
+        principal.official_id,
+        principal.unit_id,
+        principal.unit_code,
+        principal.duties,
+        principal.units,
+        principal.city_level,
+    )
 
 
 def principal_resource(principal: Principal) -> Resource:

@@ -5,6 +5,8 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
@@ -13,7 +15,7 @@ from foundation.identity.principal import Duty, SystemPrincipal
 from foundation.policy.engine import PolicyEngine
 from foundation.policy.entities import EntityRef, Resource, to_json
 from foundation.policy.errors import PolicyDenied, PolicyErrored, PolicyInvalid
-from tests.policy.people import FAN_OUT, LAN, MINH, NOBODY, NOW, ORIGIN, REPORT, without
+from tests.policy.people import FAN_OUT, LAN, LAN_ID, MINH, NOBODY, NOW, ORIGIN, REPORT, without
 
 BACKEND = Path(__file__).parents[2] / "policies" / "backend"
 
@@ -136,11 +138,40 @@ def test_naive_time_is_refused(engine: PolicyEngine) -> None:
     assert "time zone" in refusal.value.reason
 
 
-def test_changed_duties_count_at_once(engine: PolicyEngine) -> None:
+CHANGES = {
+    "duties": {"duties": ()},
+    "units": {"units": frozenset()},
+    "working organisation": {"unit_code": "P0002"},
+    "person": {"official_id": LAN_ID, "duties": ()},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_change_of_standing_counts_at_once(engine: PolicyEngine, change: dict[str, Any]) -> None:
     engine.authorise(MINH, "report.accept", REPORT, now=NOW)
-    with pytest.raises(PolicyDenied) as refusal:
-        engine.authorise(replace(MINH, duties=()), "report.accept", REPORT, now=NOW)
-    assert refusal.value.policies == ()
+    with pytest.raises(PolicyDenied, match=r"common\.forbidden"):
+        engine.authorise(replace(MINH, **change), "report.accept", REPORT, now=NOW)
+
+
+def test_change_of_level_counts_at_once(engine: PolicyEngine) -> None:
+    engine.authorise(MINH, "report.accept", REPORT, now=NOW)
+    with pytest.raises(PolicyDenied, match=r"common\.forbidden"):
+        engine.authorise(
+            replace(MINH, session=replace(MINH.session, acr="aal1")), "report.accept", REPORT, now=NOW
+        )
+
+
+def test_operator_is_one_only_at_city_level(engine: PolicyEngine) -> None:
+    operator = replace(MINH, duties=(Duty("city_operator", 1, "C0001"),), units=frozenset(), city_level=True)
+    engine.authorise(operator, "report.read", REPORT, now=NOW)
+    with pytest.raises(PolicyDenied, match=r"common\.forbidden"):
+        engine.authorise(replace(operator, city_level=False), "report.read", REPORT, now=NOW)
+
+
+def test_engine_goes_on_when_it_has_seen_more_people_than_it_keeps(engine: PolicyEngine) -> None:
+    for number in range(1100):
+        engine.authorise(replace(LAN, citizen_id=UUID(int=number)), "report.track", REPORT, now=NOW)
+    assert engine.authorise(LAN, "report.read", REPORT, now=NOW).policies == ("report-read-own",)
 
 
 def test_errored_decision_is_logged_with_its_reason(engine: PolicyEngine) -> None:
