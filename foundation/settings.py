@@ -92,6 +92,7 @@ class WorkerSettings(Section, frozen=True):
     environment: Literal["development", "production"]
     database: DatabaseSettings
     audit: AuditSettings
+    policies_folder: Path
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.5
     stalled_after_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from foundation.database.read_scope import ReadScope
 from foundation.database.unit_of_work import UnitOfWork
@@ -77,10 +77,16 @@ class Database:
 
     async def record_refusal(self, principal: Principal, intent: AuditEvent, refusal: Refusal) -> None:
         """Record a refusal in a transaction of its own."""
-        async with self._own_transaction() as connection:
+        async with self.unscoped() as connection:
             await self._recorder.record_refusal(connection, principal, intent, refusal)
 
+    @property
+    def engine(self) -> AsyncEngine:
+        """The writing pool, for what counts beside the units of work (audit.refusals)."""
+        return self._engine
+
     @asynccontextmanager
-    async def _own_transaction(self) -> AsyncIterator[AsyncConnection]:
+    async def unscoped(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction without a principal: row-level security shows it nothing. For the log's own work."""
         async with self._engine.begin() as connection:
             yield connection
