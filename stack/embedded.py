@@ -14,7 +14,7 @@ from stack import certificates, packages, realms
 from stack.errors import StackError
 from stack.home import ROOT, Home
 from stack.keycloak import ROLE as KEYCLOAK_ROLE
-from stack.keycloak import Distribution, Keycloak, cache_folder
+from stack.keycloak import Distribution, Keycloak, cache_folder, is_here
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
 from stack.services import CITIZENS, OFFICIALS, Services
@@ -114,7 +114,7 @@ class EmbeddedStack:
 
     def _prepare(self) -> None:
         with self.step("System packages"):
-            needed = packages.requirements(needs_maven=not _keycloak_is_here())
+            needed = packages.requirements(needs_maven=not is_here())
             packages.ensure(needed, self.home.log("packages"))
         with self.step("Keys and certificates"):
             self.soc.prepare()
@@ -190,7 +190,3 @@ def cluster_part(cluster: PostgresCluster) -> Part:
         folder=Path("/"),
         remedy=f"read its log; its data is in {cluster.data}",
     )
-
-
-def _keycloak_is_here() -> bool:
-    return any(cache_folder().glob("keycloak-*.zip")) or any(cache_folder().glob("keycloak-*/built"))

@@ -68,6 +68,11 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "hanoi-ioc"
 
 
+def is_here() -> bool:
+    """Whether Keycloak's package or program is already in the cache, so that Maven is not needed."""
+    return any(cache_folder().glob("keycloak-*.zip")) or any(cache_folder().glob("keycloak-*/built"))
+
+
 class Distribution:
     """Keycloak's program files: fetched by coordinate, checked by hash, built once for our options."""
 

@@ -1,0 +1,39 @@
+"""`python -m cli`, behind `./ioc`: each command is a module."""
+
+import importlib.util
+
+import typer
+
+from cli import bench, check, down, graphql, logs, soc, status, test, totp, up
+from cli.output import show_errors
+
+app = typer.Typer(
+    name="ioc",
+    help="HaNoi IOC on this machine: start it, look at it, test it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.command("up")(up.up)
+app.command("down")(down.down)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
+app.add_typer(soc.app, name="soc")
+app.command("totp")(totp.totp)
+app.command("graphql")(graphql.graphql)
+app.command("check")(check.check)
+app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test.test)
+app.command("bench")(bench.bench)
+if importlib.util.find_spec("cli.demo"):
+    # cli/demo.py has a function `demo`.
+    app.command("demo")(importlib.import_module("cli.demo").demo)
+
+
+def main() -> None:
+    """Run a command; an expected failure is a panel and exit code 1, not a traceback."""
+    with show_errors():
+        app()
+
+
+if __name__ == "__main__":
+    main()

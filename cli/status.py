@@ -1,0 +1,74 @@
+"""`ioc status`: what runs here and where."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cli import place
+from cli.output import console
+from stack.embedded import EmbeddedStack
+
+_NOT_RUNNING = 3  # as systemctl's
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Addresses, ports, process ids, logs. Exit code 3 when a part does not run."""
+    found = describe(place.existing())
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        _show(found)
+    if not found["running"]:
+        raise typer.Exit(_NOT_RUNNING)
+
+
+def describe(stack: EmbeddedStack) -> dict[str, Any]:
+    """The answer of `status --json`."""
+    addresses = _addresses(stack)
+    parts = [
+        {
+            "name": part.name,
+            "state": "running" if part.identity.is_alive() else "ended",
+            "pid": part.pid,
+            "address": addresses.get(part.name),
+            "log": part.log,
+        }
+        for part in stack.supervisor.running()
+    ]
+    return {
+        "running": bool(parts) and all(part["state"] == "running" for part in parts),
+        "home": str(stack.home.folder),
+        "api_url": stack.services.api_url,
+        "keycloak_url": stack.services.keycloak_url,
+        "ca_file": str(stack.certificates.authority),
+        "soc_file": str(stack.soc.file),
+        "parts": parts,
+    }
+
+
+def _addresses(stack: EmbeddedStack) -> dict[str, str]:
+    clusters = (stack.backend, stack.vault, stack.keycloak_database)
+    return {
+        **{f"postgres-{cluster.name}": f"{cluster.sockets}/.s.PGSQL.{cluster.port}" for cluster in clusters},
+        "keycloak": stack.services.keycloak_url,
+        "soc": f"127.0.0.1:{stack.ports.soc}",
+        "api": f"{stack.services.api_url}/graphql",
+    }
+
+
+def _show(found: dict[str, Any]) -> None:
+    if not found["parts"]:
+        console.print("Nothing runs here. Start it: ./ioc up")
+        return
+    table = Table(box=None, padding=(0, 2))
+    for title in ("part", "state", "process", "address", "log"):
+        table.add_column(title, overflow="fold")
+    for part in found["parts"]:
+        colour = "green" if part["state"] == "running" else "red"
+        state = f"[{colour}]{part['state']}[/{colour}]"
+        table.add_row(part["name"], state, str(part["pid"]), part["address"] or "", part["log"])
+    console.print(table)
+    console.print(f"certificate authority: {found['ca_file']}", soft_wrap=True)
+    console.print(f"the SOC's file:        {found['soc_file']}", soft_wrap=True)
