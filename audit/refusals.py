@@ -61,6 +61,11 @@ class RefusalCounter:
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
 
+    @property
+    def pending(self) -> dict[tuple[str, str], int]:
+        """What waits to be written, by (network, reason)."""
+        return dict(self._counts)
+
     def add(self, network: str, reason: str) -> None:
         """Count one refusal. `network` as in Origin, `reason` an error code. Raises NotLoggable."""
         codes.check_reason(reason)
