@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 
 from foundation.clock import Clock
-from foundation.identity.challenges import IdentityUnavailable, SessionEnded
+from foundation.identity.challenges import IdentityUnavailable, OrganisationMissing, SessionEnded
 from foundation.identity.client_assertion import ClientAssertion
 from foundation.identity.principal import VerifiedSession
 
@@ -71,6 +71,9 @@ class Introspector:
             raise IdentityUnavailable from error
         if active is not True or answer.get("sub") != session.sub or answer.get("sid") != session.sid:
             raise SessionEnded
+        # The claim is made from today's membership, not from that of the sign-in.
+        if f"u-{session.organisation}".lower() not in (answer.get("organization") or {}):
+            raise OrganisationMissing
         return asked_at + self._remember_seconds
 
     def _remember(self, digest: bytes, until: float) -> None:
