@@ -32,7 +32,7 @@ if importlib.util.find_spec("cli.demo"):
 def main() -> None:
     """Run a command; an expected failure is a panel and exit code 1, not a traceback."""
     with show_errors():
-        app()
+        app(prog_name="./ioc")
 
 
 if __name__ == "__main__":

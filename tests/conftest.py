@@ -4,14 +4,20 @@ import itertools
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cli.client import Endpoints, IocClient, Person
 from foundation.settings import DatabaseSettings
+from stack.embedded import EmbeddedStack, Step
 from stack.home import ROOT, Home
+from stack.ports import Ports
 from stack.postgres import PostgresCluster
 from stack.settings_files import write_settings
 
@@ -45,15 +51,79 @@ class Database:
         return self.cluster.settings(role, self.name, pool_size)
 
 
-@pytest.fixture(scope="session")
-def test_home() -> Iterator[Home]:
-    """A folder for parts that tests start one by one."""
-    with tempfile.TemporaryDirectory(prefix="ioc-test-") as folder:
+@dataclass(frozen=True)
+class RunningStack:
+    """The whole system, started once. What a test changes in it, others see: make your own reports."""
+
+    stack: EmbeddedStack
+
+    @property
+    def home(self) -> Path:
+        """Its folder, with secrets/people.json and settings/."""
+        return self.stack.home.folder
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where it listens."""
+        services = self.stack.services
+        return Endpoints(services.keycloak_url, services.api_url, self.stack.certificates.authority)
+
+    @property
+    def soc_file(self) -> Path:
+        """What the SOC has received, one event a line."""
+        return self.stack.soc.file
+
+    def client(self, name: str, **options: Any) -> IocClient:
+        """A demo person who signs in for real: `async with running_stack.client("minh") as minh:`."""
+        return IocClient(self.home, Person.from_home(self.home, name), self.endpoints, **options)
+
+    def database(self, role: str) -> DatabaseSettings:
+        """How a role connects to the backend's database; `backend_superuser` looks everywhere."""
+        return self.stack.backend.settings(role)
+
+
+@contextmanager
+def _home(prefix: str) -> Iterator[Home]:
+    with tempfile.TemporaryDirectory(prefix=prefix) as folder:
         home = Home(Path(folder))
         home.folder.chmod(0o711)  # PostgreSQL's account walks through it to its data
         home.prepare()
         yield home
         home.remove_sockets()
+
+
+@pytest.fixture(scope="session")
+def running_stack(pytestconfig: pytest.Config) -> Iterator[RunningStack]:
+    """All parts with the demo people, from the first test that asks until the last test is done."""
+    with _home("ioc-stack-") as home:
+        stack = EmbeddedStack(home, Ports.unused(), _shown(pytestconfig), durable=False, die_with_us=True)
+        stack.start()
+        try:
+            yield RunningStack(stack)
+        finally:
+            stack.stop()
+
+
+def _shown(config: pytest.Config) -> Step:
+    """Each step with its time, in pytest's own output."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    terminal = config.pluginmanager.getplugin("terminalreporter")
+
+    @contextmanager
+    def step(name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        with capture.global_and_fixture_disabled():
+            terminal.write_line(f"  {name}: {time.monotonic() - started:.1f} s")
+
+    return step
+
+
+@pytest.fixture(scope="session")
+def test_home() -> Iterator[Home]:
+    """A folder for parts that tests start one by one."""
+    with _home("ioc-test-") as home:
+        yield home
 
 
 @pytest.fixture(scope="session")
