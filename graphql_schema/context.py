@@ -1,0 +1,110 @@
+"""What a resolver has at hand: who asks, the services, the codecs, the language."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import strawberry
+import structlog
+
+from foundation.cursors import Cursors, NamePosition, Person, person_of
+from foundation.errors import Forbidden, NotFound, Refusal
+from foundation.idempotency import Idempotency
+from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
+from foundation.ids import GlobalIds
+from foundation.paging import PageRequest, Position
+from foundation.recording import AuditEvent
+from graphql_schema.services import Services
+
+Record = Callable[[Principal, AuditEvent, Refusal], Awaitable[None]]
+
+T = TypeVar("T")
+
+DEFAULT_PAGE = 20
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codecs:
+    """Seals of opaque ids and cursors."""
+
+    global_ids: GlobalIds
+    cursors: Cursors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphQLContext:
+    """One request. Only the composition root and the HTTP handler build it."""
+
+    principal: Principal
+    services: Services
+    codecs: Codecs
+    language: str
+    request_id: str
+    body_digest: Callable[[], bytes]
+    """SHA-256 of documentId ‖ RFC 8785 form of the variables without the key; raises InvalidInput."""
+    record_refusal: Record
+    unread: list[str] = field(default_factory=list)
+    """Reads after a change that failed: the change stands, so the answer has no error, but says so."""
+
+    @property
+    def person(self) -> Person:
+        """(iss, sub), what cursors are bound to."""
+        return person_of(self.principal)
+
+    def citizen(self) -> CitizenPrincipal:
+        """The citizen who asks. Raises Forbidden for everybody else."""
+        if not isinstance(self.principal, CitizenPrincipal):
+            raise Forbidden
+        return self.principal
+
+    def official(self) -> OfficialPrincipal:
+        """The official who asks. Raises Forbidden for everybody else."""
+        if not isinstance(self.principal, OfficialPrincipal):
+            raise Forbidden
+        return self.principal
+
+    def idempotency(self, key: str) -> Idempotency:
+        """The key with the digest of this request's body. Raises InvalidInput."""
+        return Idempotency(key, self.body_digest())
+
+    def page(self, list_field: str, first: int, after: str | None) -> PageRequest:
+        """A page of a list ordered by time. Raises InvalidInput or CursorExpired."""
+        position = None if after is None else self.codecs.cursors.moment(list_field, self.person, after)
+        return PageRequest(first, position)
+
+    def named_page(self, list_field: str, first: int, after: str | None) -> tuple[int, NamePosition | None]:
+        """A page of an alphabetical list. Raises InvalidInput or CursorExpired."""
+        position = None if after is None else self.codecs.cursors.name(list_field, self.person, after)
+        return PageRequest(first).first, position
+
+    def cursor(self, list_field: str, position: Position | NamePosition) -> str:
+        """The cursor of a row of `list_field` for this person."""
+        if isinstance(position, Position):
+            return self.codecs.cursors.of_moment(list_field, self.person, position)
+        return self.codecs.cursors.of_name(list_field, self.person, position)
+
+    async def read_after_change(self, read: Awaitable[T]) -> T | None:
+        """What `read` gives, None when it fails: an answer with an error has changed nothing."""
+        try:
+            return await read
+        except NotFound:
+            return None
+        except Exception:
+            log.exception("read_after_change_failed", request_id=self.request_id)
+            self.unread.append("report")
+            return None
+
+    @asynccontextmanager
+    async def parsing(self, action: str) -> AsyncIterator[None]:
+        """Around what a resolver checks itself: a refusal is recorded here, for no service has seen it."""
+        try:
+            yield
+        except Refusal as refusal:
+            await self.record_refusal(self.principal, AuditEvent(action), refusal)
+            raise
+
+
+Info = strawberry.Info[GraphQLContext, Any]

@@ -1,0 +1,132 @@
+"""Problems: expected refusals as typed members of payload unions. Codes are stable for ever."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+import strawberry
+
+from backend.reports.errors import IllegalTransition as IllegalTransitionRefusal
+from backend.reports.errors import SameUnit as SameUnitRefusal
+from backend.reports.errors import UnknownUnit as UnknownUnitRefusal
+from backend.routing.errors import UnknownCategory as UnknownCategoryRefusal
+from backend.routing.errors import UnknownWard as UnknownWardRefusal
+from foundation import errors as refusals
+from foundation.errors import Refusal
+
+INTERNAL = "common.internal"
+INTERNAL_MESSAGES = {
+    "vi": "Hệ thống đang gặp lỗi. Hãy thử lại; nếu vẫn lỗi, hãy báo mã yêu cầu này.",
+    "en": "Something went wrong. Please try again; if it persists, report this request id.",
+}
+
+
+@strawberry.interface(
+    description="Lý do không thực hiện được. / Why it was not done. `code` is `area.reason`, stable for ever."
+)
+class Problem:
+    code: str = strawberry.field(description="Mã ổn định, ví dụ common.not_found. / A stable code.")
+    message: str = strawberry.field(
+        description="Lời giải thích cho người dùng, theo Accept-Language (vi, en). / A text for the person."
+    )
+
+
+@strawberry.type(description="Không có, hoặc không được thấy. / Absent or hidden: the two look the same.")
+class NotFound(Problem):
+    pass
+
+
+@strawberry.type(description="Được thấy nhưng không được làm. / Visible, but this may not be done.")
+class Forbidden(Problem):
+    pass
+
+
+@strawberry.type(description="Một giá trị ngoài giới hạn. / A value outside its limits.")
+class InvalidInput(Problem):
+    field: str = strawberry.field(description="Tên tham số. / The argument's name.")
+
+
+@strawberry.type(description="Người khác đã sửa trước. / Somebody else changed it first: reload.")
+class VersionConflict(Problem):
+    current_version: int = strawberry.field(description="Phiên bản hiện tại. / The present version.")
+
+
+@strawberry.type(description="Trạng thái không cho phép bước này. / The state does not allow this step.")
+class IllegalTransition(Problem):
+    state: str = strawberry.field(description="Trạng thái hiện tại. / The present state.")
+    step: str = strawberry.field(description="Bước bị từ chối. / The step that was refused.")
+
+
+@strawberry.type(
+    description="Khóa chống gửi trùng đã dùng cho nội dung khác. / The key was used for another body."
+)
+class IdempotencyMismatch(Problem):
+    pass
+
+
+@strawberry.type(description="Phản ánh đã ở đơn vị này. / The report is already with this unit.")
+class SameUnit(Problem):
+    pass
+
+
+@strawberry.type(
+    description="Đơn vị không tồn tại hoặc không tiếp nhận. / No such unit, or it takes no reports."
+)
+class UnknownUnit(Problem):
+    pass
+
+
+@strawberry.type(description="Lĩnh vực không tồn tại. / No such category.")
+class UnknownCategory(Problem):
+    pass
+
+
+@strawberry.type(description="Phường, xã không tồn tại. / No such ward or commune.")
+class UnknownWard(Problem):
+    pass
+
+
+R = TypeVar("R", bound=Refusal)
+Making = Callable[[Any, dict[str, str]], Problem]
+
+
+def _invalid_input(refusal: refusals.InvalidInput, common: dict[str, str]) -> Problem:
+    return InvalidInput(**common, field=refusal.field)
+
+
+def _version_conflict(refusal: refusals.VersionConflict, common: dict[str, str]) -> Problem:
+    return VersionConflict(**common, current_version=refusal.current)
+
+
+def _illegal_transition(refusal: IllegalTransitionRefusal, common: dict[str, str]) -> Problem:
+    return IllegalTransition(**common, state=refusal.state, step=refusal.step)
+
+
+def _plain(kind: Callable[..., Problem]) -> Making:
+    return lambda _refusal, common: kind(**common)
+
+
+PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
+    refusals.NotFound: (NotFound, _plain(NotFound)),
+    refusals.Forbidden: (Forbidden, _plain(Forbidden)),
+    refusals.InvalidInput: (InvalidInput, _invalid_input),
+    refusals.VersionConflict: (VersionConflict, _version_conflict),
+    refusals.IdempotencyMismatch: (IdempotencyMismatch, _plain(IdempotencyMismatch)),
+    IllegalTransitionRefusal: (IllegalTransition, _illegal_transition),
+    SameUnitRefusal: (SameUnit, _plain(SameUnit)),
+    UnknownUnitRefusal: (UnknownUnit, _plain(UnknownUnit)),
+    UnknownCategoryRefusal: (UnknownCategory, _plain(UnknownCategory)),
+    UnknownWardRefusal: (UnknownWard, _plain(UnknownWard)),
+}
+
+
+def problem_of(refusal: Refusal, language: str, payload: object) -> Any:
+    """The member of the payload union that stands for this refusal.
+
+    Raises the refusal itself when the union has no such member: it becomes an error with its code.
+    """
+    members = get_args(get_args(payload)[0])
+    for kind in type(refusal).__mro__:
+        problem, make = PROBLEMS.get(kind, (None, None))
+        if problem in members and make is not None:
+            return make(refusal, {"code": refusal.code, "message": refusal.message(language)})
+    raise refusal

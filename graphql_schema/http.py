@@ -1,0 +1,271 @@
+"""`/graphql`: one request from its octets to its answer. Who calls is the gateway's word, never ours."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import orjson
+import strawberry
+import structlog
+from litestar import asgi
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import HTTPScope, Receive, Scope, Send
+
+from foundation.errors import Refusal
+from foundation.identity.challenges import IdentityRefusal, StepUpRequired, Unauthenticated
+from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
+from foundation.recording import Activity, AuditEvent
+from graphql_schema import transport
+from graphql_schema.context import Codecs, GraphQLContext
+from graphql_schema.errors import INTERNAL, INTERNAL_MESSAGES
+from graphql_schema.execution.body_digest import body_digest
+from graphql_schema.execution.documents import Document, DocumentInvalid, Documents
+from graphql_schema.execution.run import error_of, run
+from graphql_schema.limits import Limits, RequestRefused
+from graphql_schema.services import Services
+from graphql_schema.transport import GraphQLRequest, Headers, RequestParts
+
+PATH = "/graphql"
+ACTION = "graphql.request"
+
+log = structlog.get_logger()
+
+
+class Gateway(Protocol):
+    """Who calls and from where; and where refusals are recorded. The composition root implements it."""
+
+    def origin_of(self, parts: RequestParts) -> Origin:
+        """The request's id, network and language."""
+        ...
+
+    async def authenticate(self, parts: RequestParts, origin: Origin) -> Principal:
+        """Who calls. Raises an IdentityRefusal or another Refusal, which it has recorded itself."""
+        ...
+
+    def check_step_up(self, principal: Principal, acr: str, max_age: timedelta | None) -> None:
+        """Raise StepUpRequired unless the sign-in has this level and age."""
+        ...
+
+    async def refused(self, principal: Principal, intent: AuditEvent, refusal: Refusal) -> None:
+        """Record a refusal that no unit of work has seen; those of anonymous callers are counted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Call:
+    """One request as it becomes known."""
+
+    parts: RequestParts
+    origin: Origin
+    principal: Principal
+    media_type: str = transport.JSON
+
+
+class GraphQLEndpoint:
+    """Answers `/graphql`. `handler()` is the route for Litestar."""
+
+    def __init__(
+        self,
+        *,
+        schema: strawberry.Schema,
+        documents: Documents,
+        services: Services,
+        codecs: Codecs,
+        gateway: Gateway,
+        new_request_id: Callable[[], str],
+        limits: Limits,
+    ) -> None:
+        self._schema = schema
+        self._documents = documents
+        self._services = services
+        self._codecs = codecs
+        self._gateway = gateway
+        self._new_request_id = new_request_id
+        self._limits = limits
+
+    def handler(self) -> ASGIRouteHandler:
+        """The route: every method comes here, so that every answer carries its request id."""
+
+        @asgi(PATH, copy_scope=False)
+        async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._serve(scope, receive, send)  # type: ignore[arg-type]  # routes get HTTP scopes alone
+
+        return graphql
+
+    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        headers = Headers(tuple(scope["headers"]))
+        parts = _parts_of(scope, headers, self._new_request_id())
+        with structlog.contextvars.bound_contextvars(request_id=parts.request_id):
+            try:
+                reply = await self._reply(scope, receive, headers, parts)
+            except Exception:
+                log.exception("request_failed")
+                reply = _refusal_reply(
+                    HTTPStatus.INTERNAL_SERVER_ERROR,
+                    error_of(INTERNAL, INTERNAL_MESSAGES[parts.language], parts.request_id),
+                )
+        await _send(send, reply, parts.request_id, without_body=scope["method"] == "HEAD")
+
+    async def _reply(
+        self, scope: HTTPScope, receive: Receive, headers: Headers, parts: RequestParts
+    ) -> _Reply:
+        origin = self._gateway.origin_of(parts)
+        call = _Call(parts, origin, AnonymousPrincipal(origin))
+        try:
+            call.media_type = transport.media_type_of(headers.one("accept"))
+            request = await self._request(scope, receive, headers)
+            if parts.authorization:
+                call.principal = await self._gateway.authenticate(parts, origin)
+            document = self._documents.find(request.query, request.document_id)
+            await self._admit(call, document)
+            return await self._answer(call, document, request, headers)
+        except RequestRefused as refusal:
+            await self._gateway.refused(call.principal, AuditEvent(ACTION, activity=Activity.READ), refusal)
+            return _request_error(call, refusal.status, [_shown(refusal, parts)], in_200=refusal.in_200)
+        except DocumentInvalid as invalid:
+            shown = [error_of(invalid.code, error.message, parts.request_id) for error in invalid.errors]
+            return _request_error(call, HTTPStatus.BAD_REQUEST, shown)
+        except Refusal as refusal:
+            return _not_let_in(refusal, parts)
+
+    async def _request(self, scope: HTTPScope, receive: Receive, headers: Headers) -> GraphQLRequest:
+        if scope["method"] == "GET":
+            if len(scope["query_string"]) > self._limits.body_octets:
+                raise transport.RequestTooLarge
+            return transport.request_of_query(scope)
+        if scope["method"] != "POST":
+            raise transport.MethodRefused
+        transport.check_content_type(headers)
+        return transport.request_of_body(await transport.read_body(receive, self._limits.body_octets))
+
+    async def _admit(self, call: _Call, document: Document) -> None:
+        """The document may run for this caller, or an IdentityRefusal. Nothing has run yet."""
+        needed = document.requirement
+        if call.parts.method == "GET" and not needed.public:
+            raise transport.GetIsPublic
+        if isinstance(call.principal, AnonymousPrincipal) and not needed.public:
+            # Without credentials this names what is missing.
+            call.principal = await self._gateway.authenticate(call.parts, call.origin)
+            if isinstance(call.principal, AnonymousPrincipal):
+                raise Unauthenticated
+        if needed.acr is None and needed.max_age is None:
+            return
+        try:
+            self._gateway.check_step_up(call.principal, needed.acr or "aal1", needed.max_age)
+        except StepUpRequired as refusal:
+            intent = AuditEvent(ACTION, activity=Activity.READ, resource=_resource(document))
+            await self._gateway.refused(call.principal, intent, refusal)
+            raise
+
+    async def _answer(
+        self, call: _Call, document: Document, request: GraphQLRequest, headers: Headers
+    ) -> _Reply:
+        _check_operation_name(document, request.operation_name)
+        context = GraphQLContext(
+            principal=call.principal,
+            services=self._services,
+            codecs=self._codecs,
+            language=call.parts.language,
+            request_id=call.parts.request_id,
+            body_digest=partial(body_digest, document.id, request.variables),
+            record_refusal=self._gateway.refused,
+        )
+        answer = await run(self._schema, document, request.variables, context)
+        if not answer.executed:
+            return _request_error(call, HTTPStatus.BAD_REQUEST, answer.body["errors"])
+        body = orjson.dumps(answer.body)
+        shown = {"content-type": _content_type(call.media_type)}
+        if call.parts.method == "GET" and not call.parts.authorization and "errors" not in answer.body:
+            return _cacheable(body, shown, headers.one("if-none-match"))
+        return _Reply(HTTPStatus.OK, body, shown)
+
+
+def _parts_of(scope: HTTPScope, headers: Headers, request_id: str) -> RequestParts:
+    return RequestParts(
+        method=scope["method"],
+        path=PATH,
+        authorization=headers.all("authorization"),
+        dpop=headers.all("dpop"),
+        forwarded_for=headers.all("x-forwarded-for"),
+        peer=scope["client"][0] if scope["client"] else None,
+        language=transport.language_of(headers.one("accept-language")),
+        request_id=request_id,
+    )
+
+
+def _check_operation_name(document: Document, name: str | None) -> None:
+    operation = document.operation.name
+    if name and (operation is None or operation.value != name):
+        raise transport.MalformedRequest
+
+
+def _resource(document: Document) -> str:
+    return f"document:{document.id.removeprefix('sha256:')}"
+
+
+def _shown(refusal: Refusal, parts: RequestParts, **extensions: str | int | None) -> dict[str, Any]:
+    return error_of(refusal.code, refusal.message(parts.language), parts.request_id, **extensions)
+
+
+def _content_type(media_type: str) -> str:
+    return f"{media_type}; charset=utf-8"
+
+
+def _request_error(call: _Call, status: int, errors: list[dict[str, Any]], *, in_200: bool = True) -> _Reply:
+    """Nothing ran. In `application/json` the answer to a well-formed request has status 200 even then."""
+    legacy = in_200 and call.media_type == transport.JSON
+    shown = {"content-type": _content_type(call.media_type)}
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        shown["allow"] = "GET, POST"
+    return _Reply(HTTPStatus.OK if legacy else status, orjson.dumps({"errors": errors}), shown)
+
+
+def _not_let_in(refusal: Refusal, parts: RequestParts) -> _Reply:
+    """Identity said no: the same status and header whatever the media type (RFC 6750, 9449, 9470)."""
+    details = {name: value for name, value in refusal.details.items() if name in {"acrValues", "maxAge"}}
+    if not isinstance(refusal, IdentityRefusal):
+        return _refusal_reply(HTTPStatus.FORBIDDEN, _shown(refusal, parts))
+    challenge = refusal.www_authenticate
+    shown = {} if challenge is None else {"www-authenticate": challenge}
+    return _refusal_reply(refusal.status, _shown(refusal, parts, **details), shown)
+
+
+def _refusal_reply(status: int, error: dict[str, Any], headers: Mapping[str, str] | None = None) -> _Reply:
+    content_type = {"content-type": _content_type(transport.JSON)}
+    return _Reply(status, orjson.dumps({"errors": [error]}), {**content_type, **(headers or {})})
+
+
+def _cacheable(body: bytes, headers: Mapping[str, str], if_none_match: str | None) -> _Reply:
+    """A public answer: may be kept, is asked for again each time."""
+    etag = transport.etag_of(hashlib.sha256(body).hexdigest())
+    shown = {
+        **headers,
+        "etag": etag,
+        "cache-control": "public, no-cache",
+        "vary": "Accept, Accept-Language, Authorization",
+    }
+    known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
+    if etag in known or "*" in known:
+        return _Reply(HTTPStatus.NOT_MODIFIED, b"", shown)
+    return _Reply(HTTPStatus.OK, body, shown)
+
+
+async def _send(send: Send, reply: _Reply, request_id: str, *, without_body: bool) -> None:
+    headers = {"cache-control": "no-store", **reply.headers, "x-request-id": request_id}
+    if reply.status != HTTPStatus.NOT_MODIFIED:
+        headers["content-length"] = str(len(reply.body))
+    pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": int(reply.status), "headers": pairs})
+    body = b"" if without_body else reply.body
+    await send({"type": "http.response.body", "body": body, "more_body": False})

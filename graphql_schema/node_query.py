@@ -1,0 +1,53 @@
+"""The field that finds an object by its global id."""
+
+from typing import Annotated
+
+import strawberry
+
+from foundation.errors import InvalidInput, NotFound
+from foundation.ids import GlobalIds, parse_report_code
+from graphql_schema.context import GraphQLContext, Info
+from graphql_schema.node import Node
+from graphql_schema.reports import report_of
+from graphql_schema.routing import category_of
+from graphql_schema.tenancy import unit_of
+
+
+async def _report(context: GraphQLContext, code: str) -> Node:
+    async with context.parsing("report.read"):
+        canonical = parse_report_code(code)
+    return report_of(await context.services.reports.one(context.principal, canonical))
+
+
+async def _unit(context: GraphQLContext, code: str) -> Node:
+    return unit_of(await context.services.units.unit(context.principal, code))
+
+
+async def _category(context: GraphQLContext, code: str) -> Node:
+    found = await context.services.categories.categories(context.principal)
+    for category in found:
+        if category.code == code:
+            return category_of(category, context.language)
+    raise NotFound
+
+
+_FINDERS = {"Report": _report, "Unit": _unit, "Category": _category}
+
+
+@strawberry.type
+class NodeQuery:
+    @strawberry.field(
+        description="Một đối tượng theo mã toàn cục; null khi không có hoặc không được thấy. / "
+        "An object by its global id; null when absent or hidden."
+    )
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Global id.")]
+    ) -> Node | None:
+        async with info.context.parsing("node.read"):
+            kind, code = GlobalIds.parse_code(id)
+            if kind not in _FINDERS:
+                raise InvalidInput("id")
+        try:
+            return await _FINDERS[kind](info.context, code)
+        except NotFound:
+            return None

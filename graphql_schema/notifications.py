@@ -1,0 +1,57 @@
+"""The inbox: that something happened, never what was written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from foundation.ids import GlobalIds
+from graphql_schema.context import DEFAULT_PAGE, Info
+from graphql_schema.paging import AFTER, FIRST, Connection, connection_of
+
+if TYPE_CHECKING:
+    from backend.notifications import types as domain
+
+_TYPE_OF_KIND = {"report": "Report"}
+
+
+@strawberry.type(description="Một thông báo. / One notification.")
+class InboxItem:
+    kind: str = strawberry.field(
+        description="Loại thay đổi, ví dụ report.answered; có thể thêm loại mới. / New kinds may come."
+    )
+    subject_id: strawberry.ID = strawberry.field(
+        description="Mã toàn cục của đối tượng, hỏi bằng node. / Global id of what changed: ask `node`."
+    )
+    version: int
+    at: datetime
+
+
+def _item_of(item: domain.InboxItem) -> InboxItem:
+    kind, _, code = item.resource.partition(":")
+    return InboxItem(
+        kind=item.kind,
+        subject_id=strawberry.ID(GlobalIds.of_code(_TYPE_OF_KIND[kind], code)),
+        version=item.version,
+        at=item.at,
+    )
+
+
+@strawberry.type
+class NotificationQuery:
+    @strawberry.field(
+        description="Hộp thông báo của công dân, mới trước. / The citizen's inbox, newest first."
+    )
+    async def inbox(
+        self,
+        info: Info,
+        first: Annotated[int, strawberry.argument(description=FIRST)] = DEFAULT_PAGE,
+        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+    ) -> Connection[InboxItem] | None:
+        context = info.context
+        async with context.parsing("inbox.read"):
+            citizen, page = context.citizen(), context.page("inbox", first, after)
+        found = await context.services.inbox.inbox(citizen, page)
+        return connection_of(context, "inbox", found.items, found.positions, found.has_next, after, _item_of)

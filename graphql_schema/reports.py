@@ -1,0 +1,255 @@
+"""Reports (phản ánh hiện trường): what citizens, officers and the public see of them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import strawberry
+
+from backend.reports import types as domain
+from backend.reports.types import ClosingReason, ReportState, ReportStep
+from foundation.errors import Refusal
+from foundation.ids import GlobalIds, parse_report_code, show_report_code
+from graphql_schema.access import public
+from graphql_schema.context import DEFAULT_PAGE, Info
+from graphql_schema.errors import Forbidden, InvalidInput, NotFound, problem_of
+from graphql_schema.node import Node
+from graphql_schema.paging import AFTER, FIRST, Connection, connection_of
+from graphql_schema.tenancy import UnitSummary, summary_of
+
+strawberry.enum(
+    ReportState,
+    description="Trạng thái: đã nhận, đang xử lý, chờ người dân, đã trả lời, đã đóng. / Its state.",
+)
+strawberry.enum(ReportStep, description="Một bước xử lý. / What happened to a report.")
+strawberry.enum(
+    ClosingReason,
+    description="Lý do đóng: đã giải quyết, không thuộc thẩm quyền, không xác minh được, người dân không "
+    "trả lời, người dân rút. / Why a report was closed.",
+)
+
+CODE = "16 ký tự Crockford; chữ thường, gạch nối, I, L, O đều nhận. / The report's code, as people type it."
+CATEGORY_CODE = "Mã lĩnh vực (xem categories). / Code of the category (see `categories`)."
+CLOSED_ONLY = "Chỉ có khi đã đóng. / Once closed."
+VERSION = "Tăng sau mỗi thay đổi; gửi lại làm expectedVersion. / Rises with each change; send it back."
+
+
+@strawberry.enum(description="Ai đã làm. / Who did it.")
+class Actor(StrEnum):
+    CITIZEN = "citizen"
+    OFFICIAL = "official"
+    SYSTEM = "system"
+
+
+@strawberry.type(description="Một thay đổi. / One change, as the citizen and the officers see it.")
+class TimelineEntry:
+    version: int
+    at: datetime
+    step: ReportStep
+    from_state: ReportState | None
+    to_state: ReportState
+    unit: UnitSummary
+    actor: Actor
+    note: str | None = strawberry.field(
+        description="Câu hỏi, câu trả lời hoặc lý do. / A question, an answer or a reason."
+    )
+
+
+@strawberry.type(
+    description="Phản ánh, như người gửi và cán bộ thấy. / As its citizen and its officers see it."
+)
+class Report(Node):
+    code: str
+    shown_code: str = strawberry.field(description="Mã để đọc: 4-4-4-4. / The code as people read it.")
+    category_code: str = strawberry.field(description=CATEGORY_CODE)
+    ward: UnitSummary
+    handler: UnitSummary = strawberry.field(description="Đơn vị đang xử lý. / The unit that has it.")
+    place: str = strawberry.field(description="Tối đa 300 ký tự. / At most 300 characters.")
+    body: str = strawberry.field(description="Tối đa 4000 ký tự. / At most 4000 characters.")
+    state: ReportState
+    answer: str | None
+    closing_reason: ClosingReason | None = strawberry.field(description=CLOSED_ONLY)
+    routing_reason: str = strawberry.field(
+        description="Vì sao giao cho đơn vị này. / Why it went to this unit."
+    )
+    version: int = strawberry.field(description=VERSION)
+    created_at: datetime
+    updated_at: datetime
+    mine: bool = strawberry.field(description="Do người hỏi gửi. / Sent by whoever asks.")
+
+    @strawberry.field(description="Mọi thay đổi, cũ trước. / Every change, oldest first.")
+    async def timeline(self, info: Info) -> list[TimelineEntry] | None:
+        context = info.context
+        entries = await context.services.reports.timeline(context.principal, self.code)
+        return [_entry_of(entry) for entry in entries]
+
+
+@strawberry.type(description="Một thay đổi, không có nội dung. / One change, without any text.")
+class PublicTimelineEntry:
+    version: int
+    at: datetime
+    step: ReportStep
+    to_state: ReportState
+    unit: UnitSummary
+
+
+@strawberry.type(
+    description="Phản ánh, như bất kỳ ai có mã thấy. / A report as anybody who has its code sees it."
+)
+class PublicReport:
+    code: str
+    shown_code: str
+    category_code: str = strawberry.field(description=CATEGORY_CODE)
+    ward: UnitSummary
+    handler: UnitSummary
+    state: ReportState
+    closing_reason: ClosingReason | None = strawberry.field(description=CLOSED_ONLY)
+    created_at: datetime
+    updated_at: datetime
+    timeline: list[PublicTimelineEntry]
+
+
+ReportResult = Annotated[
+    Report | NotFound | Forbidden | InvalidInput,
+    strawberry.union(
+        "ReportResult", description="Phản ánh hoặc lý do không xem được. / The report, or why not."
+    ),
+]
+TrackReportResult = Annotated[
+    PublicReport | NotFound | InvalidInput,
+    strawberry.union("TrackReportResult", description="Thông tin công khai. / What is public, or why not."),
+]
+
+
+def report_of(report: domain.Report) -> Report:
+    """A report as the schema shows it."""
+    return Report(
+        id=strawberry.ID(GlobalIds.of_code("Report", report.code)),
+        code=report.code,
+        shown_code=show_report_code(report.code),
+        category_code=report.category,
+        ward=summary_of(report.ward),
+        handler=summary_of(report.handler),
+        place=report.place,
+        body=report.body,
+        state=report.state,
+        answer=report.answer,
+        closing_reason=report.closing_reason,
+        routing_reason=report.routing_reason,
+        version=report.version,
+        created_at=report.created_at,
+        updated_at=report.updated_at,
+        mine=report.mine,
+    )
+
+
+def _entry_of(entry: domain.TimelineEntry) -> TimelineEntry:
+    return TimelineEntry(
+        version=entry.version,
+        at=entry.at,
+        step=entry.step,
+        from_state=entry.from_state,
+        to_state=entry.to_state,
+        unit=summary_of(entry.unit),
+        actor=Actor(entry.actor),
+        note=entry.note,
+    )
+
+
+def _public_report_of(report: domain.PublicReport) -> PublicReport:
+    timeline = [
+        PublicTimelineEntry(
+            version=entry.version,
+            at=entry.at,
+            step=entry.step,
+            to_state=entry.to_state,
+            unit=summary_of(entry.unit),
+        )
+        for entry in report.timeline
+    ]
+    return PublicReport(
+        code=report.code,
+        shown_code=show_report_code(report.code),
+        category_code=report.category,
+        ward=summary_of(report.ward),
+        handler=summary_of(report.handler),
+        state=report.state,
+        closing_reason=report.closing_reason,
+        created_at=report.created_at,
+        updated_at=report.updated_at,
+        timeline=timeline,
+    )
+
+
+@strawberry.type
+class ReportQuery:
+    @strawberry.field(
+        description="Phản ánh của chính người hỏi, mới trước. / The citizen's own, newest first."
+    )
+    async def my_reports(
+        self,
+        info: Info,
+        first: Annotated[int, strawberry.argument(description=FIRST)] = DEFAULT_PAGE,
+        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+    ) -> Connection[Report] | None:
+        context = info.context
+        async with context.parsing("report.list"):
+            citizen, page = context.citizen(), context.page("myReports", first, after)
+        found = await context.services.reports.mine(citizen, page)
+        return connection_of(
+            context, "myReports", found.items, found.positions, found.has_next, after, report_of
+        )
+
+    @strawberry.field(
+        description="Phản ánh của các đơn vị mà cán bộ phụ trách, mới trước. / Of the official's units."
+    )
+    async def unit_reports(
+        self,
+        info: Info,
+        units: Annotated[
+            list[str] | None,
+            strawberry.argument(
+                description="Mã đơn vị; bỏ trống là tất cả. / Codes; none means all of them."
+            ),
+        ] = None,
+        state: ReportState | None = None,
+        first: Annotated[int, strawberry.argument(description=FIRST)] = DEFAULT_PAGE,
+        after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+    ) -> Connection[Report] | None:
+        context = info.context
+        async with context.parsing("report.list"):
+            official, page = context.official(), context.page("unitReports", first, after)
+        chosen = None if units is None else tuple(units)
+        found = await context.services.reports.of_units(official, page, chosen, state)
+        return connection_of(
+            context, "unitReports", found.items, found.positions, found.has_next, after, report_of
+        )
+
+    @strawberry.field(description="Một phản ánh, theo mã. / One report, by its code.")
+    async def report(
+        self, info: Info, code: Annotated[str, strawberry.argument(description=CODE)]
+    ) -> ReportResult:
+        context = info.context
+        try:
+            async with context.parsing("report.read"):
+                canonical = parse_report_code(code)
+            return report_of(await context.services.reports.one(context.principal, canonical))
+        except Refusal as refusal:
+            problem: ReportResult = problem_of(refusal, context.language, ReportResult)
+            return problem
+
+    @strawberry.field(
+        description="Theo dõi công khai bằng mã, không cần đăng nhập. / Anybody who has the code. Public.",
+        metadata=public(),
+    )
+    async def track_report(
+        self, info: Info, code: Annotated[str, strawberry.argument(description=CODE)]
+    ) -> TrackReportResult:
+        context = info.context
+        try:
+            async with context.parsing("report.track"):
+                canonical = parse_report_code(code)
+            return _public_report_of(await context.services.reports.track(context.principal, canonical))
+        except Refusal as refusal:
+            problem: TrackReportResult = problem_of(refusal, context.language, TrackReportResult)
+            return problem

@@ -1,0 +1,31 @@
+"""The schema, put together from the features."""
+
+from datetime import datetime
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+from graphql_schema.node_query import NodeQuery
+from graphql_schema.notifications import NotificationQuery
+from graphql_schema.report_changes import ReportMutation
+from graphql_schema.reports import ReportQuery
+from graphql_schema.routing import RoutingQuery
+from graphql_schema.scalars import DATE_TIME
+from graphql_schema.tenancy import TenancyQuery
+from graphql_schema.viewer import ViewerQuery
+
+QUERIES = (ViewerQuery, RoutingQuery, TenancyQuery, ReportQuery, NotificationQuery, NodeQuery)
+MUTATIONS = (ReportMutation,)
+
+
+def config() -> StrawberryConfig:
+    """How Python names and types become the schema's."""
+    return StrawberryConfig(scalar_map={datetime: DATE_TIME}, disable_field_suggestions=True)
+
+
+def build() -> strawberry.Schema:
+    """The schema. Pure: no settings, no services."""
+    return strawberry.Schema(
+        query=merge_types("Query", QUERIES), mutation=merge_types("Mutation", MUTATIONS), config=config()
+    )

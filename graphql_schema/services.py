@@ -1,0 +1,148 @@
+"""The services that resolvers call: one call a resolver. The composition root hands over the real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from backend.reports.types import (
+    Changed,
+    ClosingReason,
+    PublicReport,
+    Report,
+    ReportState,
+    Submission,
+    TimelineEntry,
+)
+from backend.routing.types import Category
+from backend.tenancy.types import OfficialProfile, Unit, UnitPage
+from foundation.idempotency import Idempotency
+from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
+from foundation.paging import Page, PageRequest
+
+if TYPE_CHECKING:
+    from backend.notifications.types import InboxItem
+
+
+class ReportChanges(Protocol):
+    """backend.reports.service.ReportService."""
+
+    async def submit(
+        self, principal: CitizenPrincipal, submission: Submission, idempotency: Idempotency
+    ) -> Changed: ...
+
+    async def accept(
+        self, principal: OfficialPrincipal, code: str, expected_version: int, idempotency: Idempotency
+    ) -> Changed: ...
+
+    async def forward(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        to_unit: str,
+        note: str,
+        idempotency: Idempotency,
+    ) -> Changed: ...
+
+    async def ask(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        question: str,
+        idempotency: Idempotency,
+    ) -> Changed: ...
+
+    async def reply(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        text: str,
+        idempotency: Idempotency,
+    ) -> Changed: ...
+
+    async def answer(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        text: str,
+        idempotency: Idempotency,
+    ) -> Changed: ...
+
+    async def close(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        reason: ClosingReason,
+        note: str | None,
+        idempotency: Idempotency,
+    ) -> Changed: ...
+
+
+class ReportReads(Protocol):
+    """backend.reports.queries.ReportQueries."""
+
+    async def mine(self, principal: CitizenPrincipal, page: PageRequest) -> Page[Report]: ...
+
+    async def of_units(
+        self,
+        principal: OfficialPrincipal,
+        page: PageRequest,
+        units: tuple[str, ...] | None,
+        state: ReportState | None,
+    ) -> Page[Report]: ...
+
+    async def one(self, principal: Principal, code: str) -> Report: ...
+
+    async def timeline(self, principal: Principal, code: str) -> tuple[TimelineEntry, ...]: ...
+
+    async def track(self, principal: Principal, code: str) -> PublicReport: ...
+
+
+class UnitReads(Protocol):
+    """backend.tenancy.queries.TenancyQueries."""
+
+    async def units(
+        self,
+        principal: Principal,
+        kind: str | None,
+        search: str | None,
+        first: int,
+        after: tuple[str, int] | None,
+    ) -> UnitPage: ...
+
+    async def unit(self, principal: Principal, code: str) -> Unit: ...
+
+
+class Officials(Protocol):
+    """backend.tenancy.service.TenancyService."""
+
+    async def me(self, principal: OfficialPrincipal) -> OfficialProfile: ...
+
+
+class CategoryReads(Protocol):
+    """backend.routing.queries.RoutingQueries."""
+
+    async def categories(self, principal: Principal) -> tuple[Category, ...]: ...
+
+
+class InboxReads(Protocol):
+    """backend.notifications.queries.InboxQueries."""
+
+    async def inbox(self, principal: CitizenPrincipal, page: PageRequest) -> Page[InboxItem]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that resolvers may call."""
+
+    report_changes: ReportChanges
+    reports: ReportReads
+    units: UnitReads
+    officials: Officials
+    categories: CategoryReads
+    inbox: InboxReads
