@@ -19,7 +19,7 @@ class ReportRow(Base):
     """reports.report. The trigger keeps `participants` and `visible_units`; nobody else writes them."""
 
     __tablename__ = "report"
-    __table_args__: ClassVar = {"schema": "reports"}
+    __table_args__ = {"schema": "reports"}  # noqa: RUF012 - SQLAlchemy declares it so
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     code: Mapped[str]
@@ -44,7 +44,7 @@ class TimelineRow(Base):
     """reports.timeline."""
 
     __tablename__ = "timeline"
-    __table_args__: ClassVar = {"schema": "reports"}
+    __table_args__ = {"schema": "reports"}  # noqa: RUF012 - SQLAlchemy declares it so
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     report_id: Mapped[UUID]

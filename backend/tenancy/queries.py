@@ -3,7 +3,7 @@
 from backend.tenancy.types import Unit, UnitPage
 from foundation.database.database import Database
 from foundation.errors import InvalidInput
-from foundation.identity.principal import Principal
+from foundation.identity.principal import OfficialPrincipal, Principal
 from foundation.paging import MAX_PAGE
 from foundation.recording import Activity, AuditEvent
 from foundation.vietnamese import fold
@@ -14,14 +14,15 @@ _UNITS = """
 SELECT u.id, u.code, u.name, u.name_key, u.kind, p.code AS parent_code
 FROM tenancy.unit u LEFT JOIN tenancy.unit p ON p.id = u.parent_id
 WHERE u.ended_on IS NULL AND ($1::text IS NULL OR u.kind = $1)
-ORDER BY u.name_key, u.id LIMIT $2
+  AND (u.kind <> 'party' OR u.id = ANY($2::int[]))
+ORDER BY u.name_key, u.id LIMIT $3
 """
 # All units are a few hundred rows: found in memory, so that no diacritics function is needed in SQL.
 ALL_UNITS = 2_000
 
 
 class TenancyQueries:
-    """Reads of units. Names and codes of units are public."""
+    """Reads of units: the city's for everybody, a Party body's for who works there (policy units.read)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,7 +46,7 @@ class TenancyQueries:
         wanted = fold(search or "")
         intent = AuditEvent("unit.list", activity=Activity.READ)
         async with self._database.read_scope(principal, intent) as scope:
-            rows = await scope.rows(_UNITS, kind, ALL_UNITS)
+            rows = await scope.rows(_UNITS, kind, _party_units(principal), ALL_UNITS)
         found = [
             row
             for row in rows
@@ -57,3 +58,7 @@ class TenancyQueries:
             keys=tuple((row["name_key"], row["id"]) for row in shown),
             has_next=len(found) > first,
         )
+
+
+def _party_units(principal: Principal) -> list[int]:
+    return sorted(principal.units) if isinstance(principal, OfficialPrincipal) else []

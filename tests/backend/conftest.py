@@ -1,17 +1,37 @@
-"""The world of the backend's tests."""
+"""The world of the backend's tests: a seeded database, copied for each test."""
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from stack.postgres import PostgresCluster
 from tests.backend.world import World, compose, seed
-from tests.conftest import Database as TestDatabase
+from tests.conftest import Database
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def seeded_template(backend_cluster: PostgresCluster, migrated_template: str) -> str:
+    """The name of a migrated database with reference data and six officials, to be copied."""
+    backend_cluster.clone(migrated_template, "seeded")
+    seed(backend_cluster.settings("backend_migrator", "seeded", 1))
+    return "seeded"
 
 
 @pytest.fixture
-async def world(database: TestDatabase) -> AsyncIterator[World]:
+def database(backend_cluster: PostgresCluster, seeded_template: str) -> Iterator[Database]:
+    """A fresh copy of the seeded database."""
+    name = f"world_{next(_numbers)}"
+    backend_cluster.clone(seeded_template, name)
+    yield Database(backend_cluster, name)
+    backend_cluster.drop(name)
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[World]:
     """Services on a seeded database of the test's own."""
-    seed(database.settings("backend_migrator"))
     world = compose(database.settings("backend_app"), database.settings("backend_worker"))
     await world.database.open()
     await world.worker_database.open()

@@ -68,13 +68,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     SELECT w.id FROM working w
     UNION SELECT u.id FROM tenancy.unit u JOIN below_working b ON u.parent_id = b.id
   ), below_duty AS (
-    SELECT d.unit_id AS id FROM duty d
+    -- Administering the platform gives no unit.
+    SELECT d.unit_id AS id FROM duty d WHERE d.kind <> 'platform_admin'
     UNION SELECT u.id FROM tenancy.unit u JOIN below_duty b ON u.parent_id = b.id
   )
   SELECT p.id, p.name, w.id,
     (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', d.kind, 'unit_id', d.unit_id, 'unit_code', d.code)
              ORDER BY d.kind, d.code), '[]'::jsonb)
-     FROM duty d WHERE d.unit_id IN (SELECT b.id FROM below_working b)),
+     FROM duty d
+     -- A duty that bars goes along wherever its holder works.
+     WHERE d.kind = 'platform_admin' OR d.unit_id IN (SELECT b.id FROM below_working b)),
     (SELECT coalesce(array_agg(x.id ORDER BY x.id), '{}'::int[])
      FROM (SELECT b.id FROM below_working b INTERSECT SELECT b.id FROM below_duty b) x)
   FROM person p CROSS JOIN working w
