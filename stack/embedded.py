@@ -17,7 +17,7 @@ from stack.keycloak import ROLE as KEYCLOAK_ROLE
 from stack.keycloak import Distribution, Keycloak, cache_folder, is_here
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
-from stack.services import CITIZENS, OFFICIALS, Services
+from stack.services import OFFICIALS, Services
 from stack.settings_files import write_settings
 from stack.soc import SocReceiver
 from stack.supervisor import Part, Supervisor
@@ -87,6 +87,7 @@ class EmbeddedStack:
                 self._start_parts()
             except BaseException:
                 self.supervisor.stop()
+                self.home.remove_sockets()
                 raise
 
     def stop(self) -> list[str]:
@@ -160,14 +161,10 @@ class EmbeddedStack:
         cluster.set_passwords()
 
     def _seed(self) -> None:
-        issuers = [
-            "--officials-issuer",
-            self.services.issuer(OFFICIALS),
-            "--citizens-issuer",
-            self.services.issuer(CITIZENS),
-        ]
         settings = str(self.services.settings_file("seed"))
-        self._run("seed", ["services.seed", "--settings", settings, "--people", str(PEOPLE), *issuers])
+        issuer = self.services.issuer(OFFICIALS)
+        arguments = ["--settings", settings, "--people", str(PEOPLE), "--officials-issuer", issuer]
+        self._run("seed", ["services.seed", *arguments])
 
     def _run(self, part: str, module: list[str]) -> None:
         log = self.home.log(part)

@@ -6,9 +6,7 @@ Clusters listen on unix sockets; Keycloak's also on the loopback, since JDBC spe
 
 import os
 import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -180,32 +178,6 @@ class PostgresCluster:
                 return True
         except psycopg.OperationalError:
             return False
-
-    def start(self, timeout: float = 60) -> subprocess.Popen[bytes]:
-        """Start and wait until it takes connections. Raises StackError when it ends or stays silent."""
-        self.initialise()
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                self.command(),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                **self.account.process_options(),
-            )
-        deadline = time.monotonic() + timeout
-        while not self.is_ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                raise StackError(f"postgres-{self.name}", "it did not start", "read its log", self.log)
-            time.sleep(0.05)
-        return process
-
-    def stop(self, process: subprocess.Popen[bytes], timeout: float = 30) -> None:
-        """Fast shutdown: open transactions are rolled back, the data is left whole."""
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout)
 
     def remove(self) -> None:
         """Delete the data and the sockets of a stopped cluster."""

@@ -15,11 +15,12 @@ import pytest
 
 from cli.client import Endpoints, IocClient, Person
 from foundation.settings import DatabaseSettings
-from stack.embedded import EmbeddedStack, Step
+from stack.embedded import EmbeddedStack, Step, cluster_part
 from stack.home import ROOT, Home
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
 from stack.settings_files import write_settings
+from stack.supervisor import Supervisor
 
 _numbers = itertools.count(1)
 
@@ -130,12 +131,14 @@ def test_home() -> Iterator[Home]:
 def backend_cluster(test_home: Home) -> Iterator[PostgresCluster]:
     """The cluster "backend" with an empty database `backend`, not durable: a test's data is for the test."""
     cluster = PostgresCluster(test_home, "backend", durable=False)
-    process = cluster.start()
+    supervisor = Supervisor(test_home, die_with_us=True)
+    cluster.initialise()
+    supervisor.start(cluster_part(cluster))
     try:
         cluster.bootstrap("backend_migrator", "backend")
         yield cluster
     finally:
-        cluster.stop(process)
+        supervisor.stop()
         cluster.remove()
 
 
