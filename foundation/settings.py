@@ -79,6 +79,9 @@ class ApiSettings(Section, frozen=True):
     opaque_id_key_file: Path
     """64 bytes for AES-SIV: global ids and cursors."""
     policies_folder: Path
+    operations_folder: Path
+    """Trusted documents (*.graphql): the only ones that production runs."""
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     trusted_proxies: list[str] = []
 
     def __post_init__(self) -> None:

@@ -130,11 +130,11 @@ class ReportService:
         principal: CitizenPrincipal,
         code: str,
         expected_version: int,
-        reply: str,
+        text: str,
         idempotency: Idempotency,
     ) -> Changed:
         """The citizen's reply to a question; the work goes on."""
-        move = Move(ReportStep.REPLIED, code, expected_version, reply, "text")
+        move = Move(ReportStep.REPLIED, code, expected_version, text, "text")
         return await self._take(principal, move, idempotency)
 
     async def answer(
@@ -142,11 +142,11 @@ class ReportService:
         principal: OfficialPrincipal,
         code: str,
         expected_version: int,
-        answer: str,
+        text: str,
         idempotency: Idempotency,
     ) -> Changed:
         """The unit's answer: what was done."""
-        move = Move(ReportStep.ANSWERED, code, expected_version, answer, "text")
+        move = Move(ReportStep.ANSWERED, code, expected_version, text, "text")
         return await self._take(principal, move, idempotency)
 
     async def close(

@@ -2,7 +2,7 @@
 
 from backend.tenancy.types import Unit, UnitPage
 from foundation.database.database import Database
-from foundation.errors import InvalidInput
+from foundation.errors import InvalidInput, NotFound
 from foundation.identity.principal import OfficialPrincipal, Principal
 from foundation.paging import MAX_PAGE
 from foundation.recording import Activity, AuditEvent
@@ -16,6 +16,11 @@ FROM tenancy.unit u LEFT JOIN tenancy.unit p ON p.id = u.parent_id
 WHERE u.ended_on IS NULL AND ($1::text IS NULL OR u.kind = $1)
   AND (u.kind <> 'party' OR u.id = ANY($2::int[]))
 ORDER BY u.name_key, u.id LIMIT $3
+"""
+_UNIT = """
+SELECT u.code, u.name, u.kind, p.code AS parent_code
+FROM tenancy.unit u LEFT JOIN tenancy.unit p ON p.id = u.parent_id
+WHERE u.code = $1 AND (u.kind <> 'party' OR u.id = ANY($2::int[]))
 """
 # All units are a few hundred rows: found in memory, so that no diacritics function is needed in SQL.
 ALL_UNITS = 2_000
@@ -58,6 +63,15 @@ class TenancyQueries:
             keys=tuple((row["name_key"], row["id"]) for row in shown),
             has_next=len(found) > first,
         )
+
+    async def unit(self, principal: Principal, code: str) -> Unit:
+        """One unit by its code. Raises NotFound for hidden and absent alike."""
+        intent = AuditEvent("unit.read", activity=Activity.READ)
+        async with self._database.read_scope(principal, intent) as scope:
+            row = await scope.row(_UNIT, code, _party_units(principal))
+            if row is None:
+                raise NotFound
+        return Unit(row["code"], row["name"], row["kind"], row["parent_code"])
 
 
 def _party_units(principal: Principal) -> list[int]:

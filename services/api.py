@@ -1,0 +1,224 @@
+"""The api: `python -m services.api --settings FILE`. GraphQL, health, back-channel logout, over HTTPS."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import structlog
+from granian import Granian
+from granian.constants import Interfaces
+from litestar import Litestar
+
+from audit.recorder import AuditRecorder
+from audit.refusals import RefusalCounter
+from backend.citizens.service import CitizenService
+from backend.notifications.queries import InboxQueries
+from backend.reports.queries import ReportQueries
+from backend.reports.service import ReportService
+from backend.routing.queries import RoutingQueries
+from backend.routing.service import RoutingService
+from backend.tenancy.queries import TenancyQueries
+from backend.tenancy.service import TenancyService
+from foundation import logs
+from foundation.clock import Clock, SystemClock
+from foundation.cursors import Cursors
+from foundation.database.database import Database
+from foundation.identity.authenticator import Authenticator, keycloak_http
+from foundation.ids import GlobalIds, new_uuid
+from foundation.policy.engine import PolicyEngine
+from foundation.settings import ApiSettings, DatabaseSettings, load, read_secret
+from graphql_schema.context import Codecs
+from graphql_schema.execution.documents import Documents
+from graphql_schema.http import GraphQLEndpoint
+from graphql_schema.limits import Limits
+from graphql_schema.schema import build
+from graphql_schema.services import Services
+from services.gateway import ApiGateway
+from services.networks import Networks
+from services.routes import backchannel_logout_route, health_routes
+
+SETTINGS_VARIABLE = "IOC_API_SETTINGS"
+BACKLOG = 1024
+STOP_SECONDS = 15
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What lives as long as a server process."""
+
+    settings: ApiSettings
+    clock: Clock
+    refusals: RefusalCounter
+    database: Database
+
+
+def parts_of(settings: ApiSettings) -> Parts:
+    """Clock, log and database of a server process."""
+    clock = SystemClock()
+    refusals = RefusalCounter()
+    recorder = AuditRecorder(
+        service=f"ioc-{settings.audit.log}",
+        clock=clock,
+        new_id=new_uuid,
+        random_bytes=secrets.token_bytes,
+        refusals=refusals,
+    )
+    return Parts(settings, clock, refusals, Database(settings.database, recorder))
+
+
+def services_of(parts: Parts) -> Services:
+    """What resolvers call."""
+    database, clock = parts.database, parts.clock
+    policy = PolicyEngine.load(parts.settings.policies_folder)
+    changes = ReportService(
+        database=database,
+        policy=policy,
+        routing=RoutingService(),
+        clock=clock,
+        new_id=new_uuid,
+        random_bytes=secrets.token_bytes,
+    )
+    return Services(
+        report_changes=changes,
+        reports=ReportQueries(database, policy, clock),
+        units=TenancyQueries(database),
+        officials=TenancyService(database, clock),
+        categories=RoutingQueries(database),
+        inbox=InboxQueries(database),
+    )
+
+
+def endpoint_of(parts: Parts, gateway: ApiGateway) -> GraphQLEndpoint:
+    """`/graphql` with every trusted document parsed and checked."""
+    settings = parts.settings
+    schema = build()
+    key = read_secret_key(settings.opaque_id_key_file)
+    codecs = Codecs(
+        global_ids=GlobalIds(key), cursors=Cursors(key, log_epoch(settings.database), parts.clock)
+    )
+    trusted = [
+        file.read_text(encoding="utf-8") for file in sorted(settings.operations_folder.glob("*.graphql"))
+    ]
+    limits = Limits()
+    documents = Documents(
+        schema._schema,  # graphql-core's schema, for which Strawberry has no public name
+        trusted=trusted,
+        only_trusted=settings.environment == "production",
+        limits=limits,
+    )
+    return GraphQLEndpoint(
+        schema=schema,
+        documents=documents,
+        services=services_of(parts),
+        codecs=codecs,
+        gateway=gateway,
+        new_request_id=lambda: str(new_uuid()),
+        limits=limits,
+    )
+
+
+def create_app() -> Litestar:
+    """The application of one server process; its settings file is named by the environment."""
+    logs.configure("api")
+    settings = load(Path(os.environ[SETTINGS_VARIABLE]), ApiSettings)
+    parts = parts_of(settings)
+    clock, database = parts.clock, parts.database
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        await database.open()
+        authenticator = Authenticator(
+            settings.identity, database.pool, clock, keycloak_http(settings.identity)
+        )
+        await authenticator.open()
+        gateway.open(authenticator)
+        background = [
+            asyncio.create_task(parts.refusals.run(database.engine)),
+            asyncio.create_task(authenticator.sweep_forever()),
+        ]
+        log.info("api_started", port=settings.listen_port)
+        try:
+            yield
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await authenticator.close()
+            await database.close()
+            log.info("api_stopped")
+
+    gateway = ApiGateway(
+        database=database,
+        tenancy=TenancyService(database, clock),
+        citizens=CitizenService(database, new_uuid),
+        clock=clock,
+        networks=Networks(settings.trusted_proxies),
+    )
+    return Litestar(
+        route_handlers=[
+            endpoint_of(parts, gateway).handler(),
+            *health_routes(database),
+            backchannel_logout_route(gateway),
+        ],
+        lifespan=[lifespan],
+        openapi_config=None,
+        # Errors of these few routes are answered without a text of ours or the library's.
+        debug=False,
+    )
+
+
+def read_secret_key(path: Path) -> bytes:
+    """A key of 64 bytes as it lies in its file. Raises ValueError for another length."""
+    key = path.read_bytes()
+    if len(key) != 64:
+        raise ValueError(f"{path} must hold 64 bytes")
+    return key
+
+
+def log_epoch(settings: DatabaseSettings) -> int:
+    """The audit log's epoch, which cursors carry: a restored database has another."""
+    with psycopg.connect(
+        host=settings.host,
+        port=settings.port,
+        dbname=settings.name,
+        user=settings.user,
+        password=read_secret(settings.password_file).decode(),
+    ) as connection:
+        row = connection.execute("SELECT max(epoch) FROM audit.log").fetchone()
+    if row is None or row[0] is None:
+        raise RuntimeError("the audit log has no epoch: migrate first")
+    return int(row[0])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m services.api")
+    parser.add_argument("--settings", type=Path, required=True)
+    arguments = parser.parse_args()
+    settings = load(arguments.settings, ApiSettings)
+    os.environ[SETTINGS_VARIABLE] = str(arguments.settings)
+    Granian(
+        "services.api:create_app",
+        factory=True,
+        interface=Interfaces.ASGI,
+        address=settings.listen_host,
+        port=settings.listen_port,
+        workers=settings.workers,
+        backlog=BACKLOG,
+        ssl_cert=settings.tls.certificate_file,
+        ssl_key=settings.tls.key_file,
+        websockets=False,
+        log_access=False,
+        workers_kill_timeout=STOP_SECONDS,
+    ).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Who calls the api: identity, then duties; the first use of each session is an event."""
+
+from datetime import timedelta
+
+from backend.citizens.service import CitizenService
+from backend.tenancy.service import TenancyService
+from foundation.clock import Clock
+from foundation.database.database import Database
+from foundation.errors import Refusal
+from foundation.identity import step_up
+from foundation.identity.authenticator import Authenticator
+from foundation.identity.challenges import StepUpRequired
+from foundation.identity.principal import (
+    AnonymousPrincipal,
+    CitizenPrincipal,
+    OfficialPrincipal,
+    Origin,
+    Principal,
+)
+from foundation.identity.revocation import note_first_use
+from foundation.recording import LOGON, AuditEvent, EventClass
+from graphql_schema.transport import RequestParts
+from services.networks import Networks
+
+SIGN_IN = AuditEvent("session.open", EventClass.AUTHENTICATION, LOGON)
+
+
+class ApiGateway:
+    """Implements `graphql_schema.http.Gateway`."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        tenancy: TenancyService,
+        citizens: CitizenService,
+        clock: Clock,
+        networks: Networks,
+    ) -> None:
+        self._authenticator: Authenticator | None = None
+        self._database = database
+        self._tenancy = tenancy
+        self._citizens = citizens
+        self._clock = clock
+        self._networks = networks
+
+    def open(self, authenticator: Authenticator) -> None:
+        """Begin to let people in."""
+        self._authenticator = authenticator
+
+    async def end_session(self, logout_token: str) -> None:
+        """Back-channel logout. Raises an IdentityRefusal."""
+        await self._door().end_session(logout_token)
+
+    def origin_of(self, parts: RequestParts) -> Origin:
+        """The request's id, network and language."""
+        network = self._networks.of(parts.peer, parts.forwarded_for)
+        return Origin(parts.request_id, network, parts.language)
+
+    async def authenticate(self, parts: RequestParts, origin: Origin) -> Principal:
+        """Who calls. Raises an IdentityRefusal or NoDutyHere, both recorded."""
+        try:
+            return await self._authenticated(parts, origin)
+        except Refusal as refusal:
+            # Nobody is proven: counted by network and reason, so that nobody can fill the log.
+            await self._database.record_refusal(AnonymousPrincipal(origin), SIGN_IN, refusal)
+            raise
+
+    def check_step_up(self, principal: Principal, acr: str, max_age: timedelta | None) -> None:
+        """Raise StepUpRequired unless the sign-in has this level and age."""
+        if not isinstance(principal, CitizenPrincipal | OfficialPrincipal):
+            raise StepUpRequired(acr, None if max_age is None else int(max_age.total_seconds()))
+        step_up.require(principal.session, acr=acr, max_age=max_age, now=self._clock.now())
+
+    async def refused(self, principal: Principal, intent: AuditEvent, refusal: Refusal) -> None:
+        """Record a refusal that no unit of work has seen."""
+        await self._database.record_refusal(principal, intent, refusal)
+
+    async def _authenticated(self, parts: RequestParts, origin: Origin) -> Principal:
+        session = await self._door().authenticate(parts.method, parts.path, parts.authorization, parts.dpop)
+        principal: CitizenPrincipal | OfficialPrincipal
+        if session.organisation is None:
+            principal = await self._citizens.principal_of(session, origin)
+        else:
+            principal = await self._tenancy.principal_of(session, origin)
+        if session.unseen:
+            await self._note_first_use(principal)
+        return principal
+
+    async def _note_first_use(self, principal: CitizenPrincipal | OfficialPrincipal) -> None:
+        async with self._database.unit_of_work(principal, SIGN_IN) as work:
+            if await note_first_use(work.connection, principal.session):
+                await work.record(SIGN_IN)
+                await work.commit()
+
+    def _door(self) -> Authenticator:
+        if self._authenticator is None:
+            raise RuntimeError("the api is not open")
+        return self._authenticator

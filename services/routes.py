@@ -1,0 +1,58 @@
+"""The api's few routes beside GraphQL."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import asyncpg
+import structlog
+from litestar import Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+
+from foundation.database.database import Database
+from foundation.identity.challenges import IdentityRefusal
+
+if TYPE_CHECKING:
+    from services.gateway import ApiGateway
+
+LONGEST_LOGOUT = 16_384
+
+log = structlog.get_logger()
+
+
+def health_routes(database: Database) -> Sequence[HTTPRouteHandler]:
+    """`/health/live`: the process answers. `/health/ready`: it can do its work."""
+
+    @get("/health/live")
+    async def live() -> Response[None]:
+        return Response(None, status_code=200)
+
+    @get("/health/ready")
+    async def ready() -> Response[None]:
+        try:
+            await database.pool.fetchval("SELECT 1", timeout=2)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            log.warning("not_ready", part="database")
+            return Response(None, status_code=503)
+        return Response(None, status_code=200)
+
+    return [live, ready]
+
+
+def backchannel_logout_route(gateway: "ApiGateway") -> HTTPRouteHandler:
+    """Keycloak says that a session ended (OpenID Connect Back-Channel Logout 1.0, 2.5)."""
+
+    @post("/identity/backchannel-logout", request_max_body_size=LONGEST_LOGOUT)
+    async def backchannel_logout(request: Request) -> Response[None]:  # type: ignore[type-arg]  # no user, no auth
+        tokens = parse_qs((await request.body()).decode("ascii", "replace")).get("logout_token", [])
+        headers = {"cache-control": "no-store"}
+        if len(tokens) != 1:
+            return Response(None, status_code=400, headers=headers)
+        try:
+            await gateway.end_session(tokens[0])
+        except IdentityRefusal as refusal:
+            log.warning("backchannel_logout_refused", reason=refusal.code)
+            return Response(None, status_code=400, headers=headers)
+        return Response(None, status_code=200, headers=headers)
+
+    return backchannel_logout
