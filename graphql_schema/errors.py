@@ -12,6 +12,7 @@ from backend.routing.errors import UnknownCategory as UnknownCategoryRefusal
 from backend.routing.errors import UnknownWard as UnknownWardRefusal
 from foundation import errors as refusals
 from foundation.errors import Refusal
+from graphql_schema.enums import ReportState, ReportStep
 
 INTERNAL = "common.internal"
 INTERNAL_MESSAGES = {
@@ -52,8 +53,8 @@ class VersionConflict(Problem):
 
 @strawberry.type(description="Trạng thái không cho phép bước này. / The state does not allow this step.")
 class IllegalTransition(Problem):
-    state: str = strawberry.field(description="Trạng thái hiện tại. / The present state.")
-    step: str = strawberry.field(description="Bước bị từ chối. / The step that was refused.")
+    state: ReportState = strawberry.field(description="Trạng thái hiện tại. / The present state.")
+    step: ReportStep = strawberry.field(description="Bước bị từ chối. / The step that was refused.")
 
 
 @strawberry.type(
@@ -98,7 +99,7 @@ def _version_conflict(refusal: refusals.VersionConflict, common: dict[str, str])
 
 
 def _illegal_transition(refusal: IllegalTransitionRefusal, common: dict[str, str]) -> Problem:
-    return IllegalTransition(**common, state=refusal.state, step=refusal.step)
+    return IllegalTransition(**common, state=ReportState(refusal.state), step=ReportStep(refusal.step))
 
 
 def _plain(kind: Callable[..., Problem]) -> Making:

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Protocol
 
 import strawberry
 
-from backend.reports.types import Changed, ClosingReason, ReportState, Submission
+from backend.reports.types import Changed, Submission
 from foundation.errors import Refusal
 from foundation.idempotency import Idempotency
 from foundation.ids import parse_report_code
 from graphql_schema.context import GraphQLContext, Info
+from graphql_schema.enums import ClosingReason, ReportState
 from graphql_schema.errors import (
     Forbidden,
     IdempotencyMismatch,

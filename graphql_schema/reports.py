@@ -7,26 +7,15 @@ from typing import Annotated
 import strawberry
 
 from backend.reports import types as domain
-from backend.reports.types import ClosingReason, ReportState, ReportStep
 from foundation.errors import Refusal
 from foundation.ids import GlobalIds, parse_report_code, show_report_code
 from graphql_schema.access import public
 from graphql_schema.context import DEFAULT_PAGE, Info
+from graphql_schema.enums import ClosingReason, ReportState, ReportStep
 from graphql_schema.errors import Forbidden, InvalidInput, NotFound, problem_of
 from graphql_schema.node import Node
 from graphql_schema.paging import AFTER, FIRST, Connection, connection_of
 from graphql_schema.tenancy import UnitSummary, summary_of
-
-strawberry.enum(
-    ReportState,
-    description="Trạng thái: đã nhận, đang xử lý, chờ người dân, đã trả lời, đã đóng. / Its state.",
-)
-strawberry.enum(ReportStep, description="Một bước xử lý. / What happened to a report.")
-strawberry.enum(
-    ClosingReason,
-    description="Lý do đóng: đã giải quyết, không thuộc thẩm quyền, không xác minh được, người dân không "
-    "trả lời, người dân rút. / Why a report was closed.",
-)
 
 CODE = "16 ký tự Crockford; chữ thường, gạch nối, I, L, O đều nhận. / The report's code, as people type it."
 CATEGORY_CODE = "Mã lĩnh vực (xem categories). / Code of the category (see `categories`)."
