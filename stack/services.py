@@ -131,6 +131,7 @@ class Services:
             audit=audit,
             opaque_id_key_file=self.home.secret("opaque-ids"),
             policies_folder=ROOT / "policies" / "backend",
+            operations_folder=ROOT / "mobile_contract" / "operations",
         )
 
     def _client(self, client_id: str) -> KeycloakClientSettings:
