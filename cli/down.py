@@ -20,7 +20,7 @@ def down(
     """Stop the system. The data is kept."""
     stack = place.existing()
     stopped = stack.stop()
-    console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+    console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.", soft_wrap=True)
     if remove_data:
         _remove(stack)
         console.print(f"Removed the data in {stack.home.folder}.")

@@ -63,12 +63,16 @@ def _show(found: dict[str, Any]) -> None:
         console.print("Nothing runs here. Start it: ./ioc up")
         return
     table = Table(box=None, padding=(0, 2))
-    for title in ("part", "state", "process", "address", "log"):
-        table.add_column(title, overflow="fold")
+    for title in ("part", "state", "process", "address"):
+        table.add_column(title, no_wrap=True)
     for part in found["parts"]:
         colour = "green" if part["state"] == "running" else "red"
         state = f"[{colour}]{part['state']}[/{colour}]"
-        table.add_row(part["name"], state, str(part["pid"]), part["address"] or "", part["log"])
+        table.add_row(part["name"], state, str(part["pid"]), part["address"] or "")
     console.print(table)
-    console.print(f"certificate authority: {found['ca_file']}", soft_wrap=True)
-    console.print(f"the SOC's file:        {found['soc_file']}", soft_wrap=True)
+    for title, value in (
+        ("logs", f"{found['home']}/logs/PART.log, or ./ioc logs PART"),
+        ("certificate authority", found["ca_file"]),
+        ("the SOC's file", found["soc_file"]),
+    ):
+        console.print(f"{title}: {value}", soft_wrap=True)
