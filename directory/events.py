@@ -97,12 +97,12 @@ class Follower:
             try:
                 await self.step()
                 if pause > poll_seconds:
-                    log.info("events are read again", realm=self._iss, kind=self._kind)
+                    log.info("events_readable_again", realm=self._iss, kind=self._kind)
                 pause = poll_seconds
             except _EXPECTED as error:
                 pause = min(pause * 2, max(LONGEST_PAUSE_SECONDS, poll_seconds))
                 log.warning(
-                    "events can't be read",
+                    "events_unreadable",
                     realm=self._iss,
                     kind=self._kind,
                     fault=type(error).__name__,
@@ -115,7 +115,7 @@ class Follower:
         if end is None:
             return 0
         await note_end(self._pool, end)
-        log.info("a session ended", realm=self._iss, kind=self._kind, cause=end.cause)
+        log.info("session_ended", realm=self._iss, kind=self._kind, cause=end.cause)
         return 1
 
 

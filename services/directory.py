@@ -6,6 +6,7 @@ It follows Keycloak's events and notes the ends of sessions; later it alone admi
 import argparse
 import asyncio
 import contextlib
+import logging
 import signal
 import ssl
 from pathlib import Path
@@ -37,7 +38,7 @@ async def main(settings: DirectorySettings) -> None:
             for follower in followers(settings, pool, http, SystemClock())
         ]
         stopping = asyncio.create_task(stop.wait())
-        log.info("directory started", poll_seconds=settings.poll_seconds)
+        log.info("directory_started", poll_seconds=settings.poll_seconds)
         done, _ = await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
         for task in [*work, stopping]:
             task.cancel()
@@ -45,7 +46,7 @@ async def main(settings: DirectorySettings) -> None:
         for task in done - {stopping}:
             # A follower ends only by a fault that nobody foresaw: the supervisor starts the process anew.
             task.result()
-    log.info("directory stopped")
+    log.info("directory_stopped")
 
 
 def followers(
@@ -94,4 +95,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="services.directory")
     parser.add_argument("--settings", type=Path, required=True)
     logs.configure("directory")
+    # A line for each poll would bury the others.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(main(load(parser.parse_args().settings, DirectorySettings)))

@@ -24,7 +24,7 @@ OFFICIALS = "hanoi-ioc"
 CONFIDENTIAL_CLIENTS = ("ioc-backend", "ioc-directory-events")
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)(?::([a-z-]+))?\}")
-_OTP_PARAMETERS = {
+OTP_PARAMETERS = {
     "subType": "totp",
     "digits": 6,
     "period": 30,
@@ -106,7 +106,7 @@ def _user(person: Json, secret: Json) -> Json:
                 "type": "otp",
                 "userLabel": "demo",
                 "secretData": json.dumps({"value": secret["totp_secret"]}),
-                "credentialData": json.dumps(_OTP_PARAMETERS),
+                "credentialData": json.dumps(OTP_PARAMETERS),
             },
         ],
     }

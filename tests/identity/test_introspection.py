@@ -7,7 +7,7 @@ import pytest
 from joserfc import jwt
 
 from foundation.clock import FrozenClock
-from foundation.identity.challenges import IdentityUnavailable, OrganisationMissing, SessionEnded
+from foundation.identity.challenges import IdentityUnavailable, SessionEnded
 from foundation.identity.client_assertion import ClientAssertion
 from foundation.identity.introspection import Introspector
 from foundation.identity.principal import VerifiedSession
@@ -98,14 +98,6 @@ async def test_answer_about_somebody_else_is_refused(
 ) -> None:
     keycloak.session[claim] = "somebody-else"
     with pytest.raises(SessionEnded):
-        await introspector.confirm(TOKEN, session)
-
-
-async def test_person_who_left_the_organisation_is_refused(
-    introspector: Introspector, keycloak: world.Keycloak, session: VerifiedSession
-) -> None:
-    del keycloak.session["organization"]
-    with pytest.raises(OrganisationMissing):
         await introspector.confirm(TOKEN, session)
 
 

@@ -152,7 +152,6 @@ class Keycloak:
         self.session = {
             "sub": official_claims()["sub"],
             "sid": official_claims()["sid"],
-            "organization": official_claims()["organization"],
         }
         self.keys = [
             {**REALM_KEY.as_dict(private=False), "kid": "o", "use": "sig", "alg": "ES256"},
