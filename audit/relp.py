@@ -71,6 +71,11 @@ class RelpConnection:
         connection._answers = asyncio.create_task(connection._read_answers())
         return connection
 
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is known to be lost."""
+        return self._writer.transport.is_closing()
+
     async def send(self, message: bytes) -> None:
         """Send one message, waiting for a place in the window. Raises RelpError; ValueError if too long."""
         if len(message) > MAX_MESSAGE:
@@ -103,7 +108,7 @@ class RelpConnection:
 
     def _write(self, command: bytes, data: bytes) -> int:
         # asyncio drops what is written to a closing transport without a word.
-        if self._writer.transport.is_closing():
+        if self.closed:
             raise RelpError("connection lost") from self._failure
         self._number += 1
         body = b"%d %s" % (len(data), data) if data else b"0"

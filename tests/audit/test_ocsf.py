@@ -141,7 +141,7 @@ def test_line_of_an_older_epoch_is_shipped_under_the_present_origin() -> None:
 
 
 def test_pseudonym_is_base32_of_the_first_16_bytes_of_the_hmac() -> None:
-    # Reckoned apart: openssl dgst -sha256 -mac HMAC -macopt hexkey:<32 times 0b>, of "iss LF sub", cut and base32.
+    # Reckoned apart: openssl dgst -sha256 -mac HMAC -macopt hexkey:0b…0b of "iss LF sub", 16 bytes, base32.
     assert pseudonym(b"\x0b" * 32, "https://id.example/realms/a", "person-1") == "XDEXCKWQDDC2YLD3RKLWHB4QKA"
 
 

@@ -48,12 +48,17 @@ async def effect(database: Database) -> None:
     await connection.close()
 
 
+async def act_and_record(app: AsyncEngine, event: AuditEvent) -> None:
+    """An effect and its event in one transaction that commits unless something raises."""
+    async with app.begin() as connection:
+        await connection.execute(text("INSERT INTO public.effect VALUES (1)"))
+        await recorder().record(connection, official(), event)
+
+
 async def test_committed_event_is_stored_with_its_effect(
     database: Database, app: AsyncEngine, effect: None
 ) -> None:
-    async with app.begin() as connection:
-        await connection.execute(text("INSERT INTO public.effect VALUES (1)"))
-        await recorder().record(connection, official(), ACCEPT)
+    await act_and_record(app, ACCEPT)
     stored = await lines(database)
     assert ([line["unmapped"]["action"] for line in stored], await effects(database)) == (
         ["report.accept"],
@@ -78,9 +83,7 @@ async def test_event_that_can_not_be_written_takes_its_effect_along(
     )
     await superuser.close()
     with pytest.raises(DBAPIError, match="permission denied"):
-        async with app.begin() as connection:
-            await connection.execute(text("INSERT INTO public.effect VALUES (1)"))
-            await recorder().record(connection, official(), ACCEPT)
+        await act_and_record(app, ACCEPT)
     assert await effects(database) == 0
 
 
@@ -89,18 +92,17 @@ async def test_event_with_a_text_takes_its_effect_along(
 ) -> None:
     event = AuditEvent("report.accept", resource="report:ông Nguyễn Văn A, 12 phố Huế")
     with pytest.raises(NotLoggable):
-        async with app.begin() as connection:
-            await connection.execute(text("INSERT INTO public.effect VALUES (1)"))
-            await recorder().record(connection, official(), event)
+        await act_and_record(app, event)
     assert await effects(database) == 0
 
 
-async def test_oversize_event_is_refused_at_record(database: Database, app: AsyncEngine) -> None:
+async def test_oversize_event_is_refused_at_record(
+    database: Database, app: AsyncEngine, effect: None
+) -> None:
     policies = tuple(f"p{number:060}" for number in range(1200))
     with pytest.raises(NotLoggable, match="bytes"):
-        async with app.begin() as connection:
-            await recorder().record(connection, official(), AuditEvent("report.accept", policies=policies))
-    assert await lines(database) == []
+        await act_and_record(app, AuditEvent("report.accept", policies=policies))
+    assert (await lines(database), await effects(database)) == ([], 0)
 
 
 async def test_refusal_is_an_event_in_a_transaction_of_its_own(database: Database, app: AsyncEngine) -> None:
@@ -195,7 +197,7 @@ async def test_line_that_could_stop_the_relay_is_refused_by_the_database(
 ) -> None:
     connection = await connect(database.settings("backend_app"))
     event_id = new_uuid()
-    with pytest.raises(asyncpg.PostgresError, match="event_line|invalid input syntax for type json"):
+    with pytest.raises(asyncpg.PostgresError, match=r"event_line|invalid input syntax for type json"):
         await connection.execute(
             "INSERT INTO audit.event (id, line) VALUES ($1, $2)", event_id, line.replace("ID", str(event_id))
         )

@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 
 from audit import log
 from audit.log import LogError, LogWriter
+from audit.ocsf import MAX_BYTES
 from audit.relay import Relay
 from audit.relp import RelpConnection, RelpError
 from foundation.ids import new_uuid
@@ -59,6 +60,22 @@ async def write_one(app: AsyncEngine, *, pause: float = 0, roll_back: bool = Fal
 async def write_many(app: AsyncEngine, count: int) -> Ids:
     """Events written one after another; the ids."""
     return {await write_one(app) for _ in range(count)}
+
+
+async def write_backlog(app: AsyncEngine, transactions: int, each: int) -> Ids:
+    """Many events in few transactions; the ids."""
+    committed: Ids = set()
+
+    def new_id() -> UUID:
+        committed.add(event_id := new_uuid())
+        return event_id
+
+    many = recorder(new_id=new_id)
+    for _ in range(transactions):
+        async with app.begin() as connection:
+            for _ in range(each):
+                await many.record(connection, system(), ACCEPT)
+    return committed
 
 
 async def write_like_people(app: AsyncEngine, count: int, seed: int) -> Ids:
@@ -133,16 +150,17 @@ def relay_process(settings: Path, *arguments: str) -> subprocess.Popen[bytes]:
 async def test_killing_the_receiver_under_load_loses_and_reorders_nothing(
     database: Database, app: AsyncEngine, soc: Soc
 ) -> None:
+    backlog = await write_backlog(app, 5, 500)  # so that the receiver is never idle when it is killed
     soc.start()
     async with running_relay(database.settings("backend_relay"), soc.receiver()):
-        writers = [asyncio.create_task(write_like_people(app, 150, seed)) for seed in range(8)]
+        writers = [asyncio.create_task(write_like_people(app, 100, seed)) for seed in range(8)]
         for kill in range(4):
-            goal = (kill + 1) * 120
+            goal = (kill + 1) * 500
             await wait_until(lambda goal=goal: soc.size() >= goal, "the load does not arrive")
             soc.kill()
             await asyncio.sleep(0.2)
             soc.start()
-        committed = set().union(*await asyncio.gather(*writers))
+        committed = backlog.union(*await asyncio.gather(*writers))
         await wait_until(lambda: soc.size() > len(committed), "not everything arrives")
     findings = soc.findings()
     findings.require_complete()
@@ -411,6 +429,18 @@ async def test_shipped_bytes_are_the_stored_leaf(database: Database, app: AsyncE
     rows = await connection.fetch("SELECT line FROM audit.leaf ORDER BY sequence")
     await connection.close()
     assert soc.file.read_bytes() == b"".join(row["line"] + b"\n" for row in rows)
+
+
+async def test_largest_event_arrives_whole(database: Database, app: AsyncEngine, soc: Soc) -> None:
+    policies = tuple(f"policy-{number:050}" for number in range(1055))
+    async with app.begin() as connection:
+        await recorder().record(connection, official(), AuditEvent("report.accept", policies=policies))
+    soc.start()
+    async with running_relay(database.settings("backend_relay"), soc.receiver()):
+        await wait_until(lambda: soc.size() == 2, "it does not arrive")
+    leaf = soc.findings().logs[ORIGIN].lines[1]
+    assert len(leaf) > MAX_BYTES - 100
+    assert orjson.loads(leaf)["unmapped"]["policies"] == list(policies)
 
 
 async def test_first_line_opens_the_log(database: Database, soc: Soc) -> None:
