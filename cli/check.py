@@ -30,7 +30,7 @@ def _checks() -> dict[str, list[str]]:
         "types": [str(_BIN / "mypy")],
         "imports": [str(_BIN / "lint-imports")],
         "schema": [sys.executable, "-m", "graphql_schema.export", *schema],
-        "policies": [sys.executable, "-m", "foundation.policy.validate", "policies"],
+        "policies": [sys.executable, "-m", "foundation.policy.cases", "policies/backend"],
         "lock": [sys.executable, "-m", "cli.lock"],
     }
 

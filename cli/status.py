@@ -4,7 +4,6 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from cli import place
 from cli.output import console
@@ -62,14 +61,11 @@ def _show(found: dict[str, Any]) -> None:
     if not found["parts"]:
         console.print("Nothing runs here. Start it: ./ioc up")
         return
-    table = Table(box=None, padding=(0, 2))
-    for title in ("part", "state", "process", "address"):
-        table.add_column(title, no_wrap=True)
     for part in found["parts"]:
         colour = "green" if part["state"] == "running" else "red"
-        state = f"[{colour}]{part['state']}[/{colour}]"
-        table.add_row(part["name"], state, str(part["pid"]), part["address"] or "")
-    console.print(table)
+        state = f"[{colour}]{part['state']:<8}[/{colour}]"
+        line = f"{part['name']:<18} {state} process {part['pid']:<8} {part['address'] or ''}"
+        console.print(line, soft_wrap=True)
     for title, value in (
         ("logs", f"{found['home']}/logs/PART.log, or ./ioc logs PART"),
         ("certificate authority", found["ca_file"]),

@@ -11,7 +11,6 @@ import typer
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
 from cli import place
 from cli.output import console, errors, step
@@ -19,11 +18,14 @@ from stack.embedded import EmbeddedStack
 from stack.ports import Ports
 
 _TO_TRY = """\
-./ioc demo                                     the whole journey, step by step
-./ioc graphql --as minh '{ __typename }'       a query as an officer, through the real sign-in
-./ioc totp minh                                a person's one-time code
-./ioc soc tail -f                              what the SOC receives
-./ioc status    ./ioc logs api -f    ./ioc down"""
+Try:
+  ./ioc demo                          the whole journey, step by step
+  ./ioc totp minh --password          a demo person's password and one-time code
+  ./ioc graphql --as minh '{ viewer { ... on Official { name unit { name } } } }'
+                                      a query as an officer, through the real sign-in
+  ./ioc soc tail -f                   what the SOC receives
+  ./ioc status, ./ioc logs api -f, ./ioc down
+"""
 
 
 def up(
@@ -39,6 +41,7 @@ def up(
         stack.start()
         errors.print(f"[green]✓[/green] {'Everything':<30} {time.monotonic() - started:6.1f} s")
         console.print(_panel(stack))
+        console.print(_TO_TRY, markup=False, soft_wrap=True)
         if detach:
             return
         errors.print("Ctrl-C stops it.")
@@ -79,5 +82,4 @@ def _panel(stack: EmbeddedStack) -> Panel:
         people.add_column(title, no_wrap=title == "user")
     for username, person in place.people(stack.home).items():
         people.add_row(username, person["name"], person["about"])
-    codes = Text("Password and one-time code of a person: ./ioc totp USER --password")
-    return Panel(Group(addresses, "", people, codes, "", Text(_TO_TRY)), title="HaNoi IOC is up")
+    return Panel(Group(addresses, "", people), title="HaNoi IOC is up")
