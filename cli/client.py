@@ -125,7 +125,13 @@ class IocClient:
         self, document: str, variables: dict[str, Any] | None = None, **extra: Any
     ) -> dict[str, Any]:
         """POST a document; the whole answer {data, errors, …}. Raises ApiRefused on an HTTP error."""
-        response = await self.raw(json={"query": document, "variables": variables or {}, **extra})
+        body = {"query": document, "variables": variables or {}, **extra}
+        response = await self.raw(json=body)
+        if self._file is not None and 'error="invalid_token"' in response.headers.get("www-authenticate", ""):
+            # The remembered session was ended elsewhere.
+            self.key = ECKey.generate_key("P-256")
+            await self.sign_in(self._acr_values)
+            response = await self.raw(json=body)
         if response.is_error:
             raise ApiRefused(response)
         answer: dict[str, Any] = response.json()
