@@ -170,6 +170,8 @@ def create_app() -> Litestar:
         ],
         lifespan=[lifespan],
         openapi_config=None,
+        # logs.configure has done it; the library would put its own in place.
+        logging_config=None,
         # Errors of these few routes are answered without a text of ours or the library's.
         debug=False,
     )

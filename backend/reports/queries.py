@@ -1,6 +1,7 @@
 """Reads of reports: lists in constant work, one report, its timeline, and what anybody may follow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import asyncpg
 
@@ -95,6 +96,7 @@ class ReportQueries:
         intent = AuditEvent("report.track", activity=Activity.READ)
         async with self._database.read_scope(principal, intent) as scope:
             parsed = parse_report_code(code)
+            scope.intent = replace(intent, resource=f"report:{parsed}")
             row = await scope.row(PUBLIC, parsed)
             if row is None:
                 raise NotFound
@@ -102,7 +104,9 @@ class ReportQueries:
         return _public_report(row, entries)
 
     async def _authorised(self, scope: ReadScope, principal: Principal, code: str) -> asyncpg.Record:
-        row = await scope.row(ONE, parse_report_code(code))
+        parsed = parse_report_code(code)
+        scope.intent = replace(scope.intent, resource=f"report:{parsed}")
+        row = await scope.row(ONE, parsed)
         if row is None:
             raise NotFound
         resource = report_resource(
