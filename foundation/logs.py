@@ -74,6 +74,8 @@ def configure(service: str, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # A line for each call to Keycloak would bury the others.
+    logging.getLogger("httpx").setLevel(max(level, logging.WARNING))
     # A line a call to Keycloak says nothing to an operator.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     structlog.configure(

@@ -6,7 +6,6 @@ It follows Keycloak's events and notes the ends of sessions; later it alone admi
 import argparse
 import asyncio
 import contextlib
-import logging
 import signal
 import ssl
 from pathlib import Path
@@ -95,6 +94,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="services.directory")
     parser.add_argument("--settings", type=Path, required=True)
     logs.configure("directory")
-    # A line for each poll would bury the others.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(main(load(parser.parse_args().settings, DirectorySettings)))

@@ -6,7 +6,9 @@ import ssl
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+import asyncpg
 import httpx
+import structlog
 
 from foundation.clock import Clock
 from foundation.identity import revocation
@@ -22,6 +24,8 @@ from foundation.settings import IdentitySettings
 
 SWEEP_SECONDS = 30.0
 _CREDENTIALS = re.compile(r"([A-Za-z]+) +([A-Za-z0-9_.-]+)")
+
+log = structlog.get_logger()
 
 
 class Authenticator:
@@ -82,10 +86,13 @@ class Authenticator:
         await self._pool.execute("SELECT identity.sweep()")
 
     async def sweep_forever(self) -> None:
-        """`sweep` each half minute, until cancelled."""
+        """`sweep` each half minute, until cancelled. A database that is away is tried again."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            await self.sweep()
+            try:
+                await self.sweep()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("proofs_not_swept", fault=type(error).__name__)
 
 
 def credentials_of(authorization: Sequence[str], dpop: Sequence[str]) -> tuple[str, str]:
