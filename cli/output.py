@@ -1,5 +1,6 @@
 """What a person sees: steps with their times, failures with their remedies."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from rich.panel import Panel
 from stack.errors import StackError
 
 console = Console(highlight=False)
+_WIDEST = 160
 errors = Console(stderr=True, highlight=False)
 
 
@@ -42,8 +44,20 @@ def show(error: StackError) -> None:
     lines = [f"[bold]{escape(error.part)}[/bold]: {escape(error.message)}"]
     last = error.last_lines()
     if last:
-        lines += ["", *(f"[dim]{escape(line[:300])}[/dim]" for line in last)]
+        lines += ["", *(f"[dim]{escape(readable(line))}[/dim]" for line in last)]
     if error.log is not None:
         lines += ["", f"log: {escape(str(error.log))}"]
     lines += ["", f"[bold]What to do:[/bold] {escape(error.remedy)}"]
     errors.print(Panel("\n".join(lines), title="It does not work", border_style="red"))
+
+
+def readable(line: str) -> str:
+    """A log line for a person: of a JSON line the level and the words."""
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        return line[:_WIDEST]
+    if not isinstance(entry, dict):
+        return line[:_WIDEST]
+    words = entry.get("message") or entry.get("event") or line
+    return f"{entry.get('level', '')} {words}".strip()[:_WIDEST]

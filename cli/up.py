@@ -48,14 +48,8 @@ def up(
         try:
             stack.supervisor.watch()
         finally:
-            _stop_undisturbed(stack)
-
-
-def _stop_undisturbed(stack: EmbeddedStack) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
-    with step("Stopping"):
-        stack.stop()
+            with step("Stopping"):
+                stack.stop()
 
 
 @contextmanager

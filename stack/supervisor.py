@@ -157,10 +157,11 @@ class Supervisor:
         (self.home.folder / "run" / "stopping").touch()
         stopped = []
         try:
-            for part in reversed(self.running()):
-                self._stop_one(part)
-                stopped.append(part.name)
-            self._state.unlink(missing_ok=True)
+            with _undisturbed():
+                for part in reversed(self.running()):
+                    self._stop_one(part)
+                    stopped.append(part.name)
+                self._state.unlink(missing_ok=True)
         finally:
             (self.home.folder / "run" / "stopping").unlink(missing_ok=True)
         return stopped
@@ -190,6 +191,18 @@ class Supervisor:
         new = self._state.with_suffix(".new")
         new.write_text(json.dumps([asdict(part) for part in parts], indent=1), encoding="utf-8")
         new.replace(self._state)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave half of it running."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _die_on(number: signal.Signals) -> Callable[[], None]:
