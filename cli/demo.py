@@ -9,7 +9,6 @@ from cli.client import ApiRefused, LoginRefused
 from cli.graphql import endpoints
 from cli.journey import Answer, ClaimFailed, Journey
 from cli.output import console
-from stack.embedded import EmbeddedStack
 from stack.errors import StackError
 
 WARD, DEPARTMENT = "00070", "D0001"
@@ -24,7 +23,7 @@ def demo() -> None:
     """Tell the journey on the running stack. Exit code 1 when a step differs from its claim."""
     stack = place.existing()
     try:
-        asyncio.run(_tell(stack))
+        asyncio.run(tell(Journey(stack.home.folder, endpoints(stack), stack.soc.file, console)))
     except ClaimFailed as error:
         raise StackError(
             "demo", f"a claim does not hold: {error}", "./ioc status, then ./ioc logs api"
@@ -37,8 +36,8 @@ def demo() -> None:
         raise StackError("demo", f"no answer: {error}", "./ioc status, ./ioc up") from error
 
 
-async def _tell(stack: EmbeddedStack) -> None:
-    journey = Journey(stack.home.folder, endpoints(stack), stack.home.folder / "soc" / "audit.jsonl", console)
+async def tell(journey: Journey) -> None:
+    """The whole journey. Raises ClaimFailed at the first step that differs from its claim."""
     async with journey:
         code = await submitted(journey)
         await followed(journey, code)
@@ -50,7 +49,7 @@ async def _tell(stack: EmbeddedStack) -> None:
         await refused(journey, code)
         journey.chapter("The log")
         journey.check_log()
-    console.print(f"\n[bold green]All {journey.claims} claims hold.[/bold green] Report {code}.")
+        journey.end(code)
 
 
 async def submitted(journey: Journey) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from typing import Annotated, Any
 
 import httpx
@@ -68,7 +69,7 @@ async def _ask(
 async def _ask_anonymously(
     stack: EmbeddedStack, document: str, variables: dict[str, Any], language: str
 ) -> dict[str, Any]:
-    trust = httpx.create_ssl_context(verify=str(stack.certificates.authority))
+    trust = ssl.create_default_context(cafile=str(stack.certificates.authority))
     async with httpx.AsyncClient(verify=trust, timeout=30, trust_env=False) as client:
         response = await client.post(
             f"{stack.services.api_url}/graphql",

@@ -1,0 +1,36 @@
+"""The demo on the real parts, and that it can fail."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from cli.demo import tell
+from cli.journey import ClaimFailed, Journey
+from tests.conftest import RunningStack
+
+
+def journey(stack: RunningStack) -> Journey:
+    """A telling that nobody watches."""
+    return Journey(stack.home, stack.endpoints, stack.soc_file, Console(file=io.StringIO()))
+
+
+async def test_every_claim_of_the_demo_holds(running_stack: RunningStack) -> None:
+    told = journey(running_stack)
+    await tell(told)
+    assert told.claims == 27
+
+
+async def test_demo_fails_when_the_soc_did_not_receive_what_is_claimed(
+    running_stack: RunningStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.journey.PATIENCE_SECONDS", 0.5)
+    async with journey(running_stack) as told:
+        with pytest.raises(ClaimFailed, match=r"report\.never = allow"):
+            await told.soc_received("report.never", "allow")
+
+
+async def test_demo_fails_when_an_answer_differs(running_stack: RunningStack) -> None:
+    async with journey(running_stack) as told:
+        with pytest.raises(ClaimFailed):
+            told.claim("the sky is green", holds=False, seen="blue")
