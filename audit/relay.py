@@ -71,12 +71,19 @@ class Relay:
     """`run` until cancelled. Cancelling loses nothing: what was not noted is shipped again."""
 
     def __init__(
-        self, connect: Connect, make_writer: MakeWriter, receiver: Receiver, poll_seconds: float
+        self,
+        connect: Connect,
+        make_writer: MakeWriter,
+        receiver: Receiver,
+        poll_seconds: float,
+        stalled_seconds: float = ALERT_SECONDS,
     ) -> None:
         self._connect = connect
         self._make_writer = make_writer
         self._receiver = receiver
         self._poll_seconds = poll_seconds
+        self._stalled_seconds = stalled_seconds
+        self._moved_at = 0.0
         self._relp: RelpConnection | None = None
         self._backoff = Backoff()
         self._away_since: float | None = None
@@ -107,11 +114,23 @@ class Relay:
             while not await writer.try_to_lock():  # noqa: ASYNC110 - the other process can't set an event
                 await asyncio.sleep(STANDBY_SECONDS)
         log.info("relay_writing")
+        self._moved_at = time.monotonic()
         while True:
             made = await writer.append(BATCH)
+            await self._watch_the_watermark(writer, made)
             shipped = await self._ship(writer)
             if made < BATCH and shipped < BATCH:
                 await asyncio.sleep(self._poll_seconds)
+
+    async def _watch_the_watermark(self, writer: LogWriter, made: int) -> None:
+        """Alert when events wait and none becomes a leaf: a long writing transaction holds the watermark."""
+        if made:
+            self._moved_at = time.monotonic()
+        elif time.monotonic() - self._moved_at >= self._stalled_seconds:
+            self._moved_at = time.monotonic()
+            _, events = await writer.waiting()
+            if events:
+                log.error("watermark_stalled", events=events, seconds=self._stalled_seconds)
 
     async def _ship(self, writer: LogWriter) -> int:
         """Ship the oldest batch; how many leaves the receiver acknowledged."""

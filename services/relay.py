@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from audit.log import LogWriter, leaves_between
+from audit.log import LogError, LogWriter, leaves_between
 from audit.recorder import PRODUCT_VERSION
 from audit.relay import BATCH, Relay, ship
 from audit.relp import Receiver, RelpConnection, client_context
@@ -67,8 +67,12 @@ async def run(settings: RelaySettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
     log.info("relay_started", log=settings.audit.log)
-    with contextlib.suppress(asyncio.CancelledError):
-        await work
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+    except LogError as error:
+        log.critical("log_not_as_left", error=str(error))
+        raise SystemExit(1) from error
     log.info("relay_stopped")
 
 

@@ -4,6 +4,7 @@ OK means that the line is on the disk (fsync). When it can't be, the half-writte
 the answer is an error: omprog keeps the line, stops taking new ones, and tries again. Standard library only.
 """
 
+import fcntl
 import os
 import sys
 from collections.abc import Iterable
@@ -13,11 +14,14 @@ _BLOCK = 65_536
 
 
 def open_repaired(path: str) -> int:
-    """Open for appending, without the torn line that a power cut may have left: it was never acknowledged."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Open for appending, without the torn line that a power cut may have left: it was never acknowledged.
+
+    Waits for another sink of the same file: that of a killed rsyslog may still be writing its last line.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     end = os.lseek(descriptor, 0, os.SEEK_END)
     os.ftruncate(descriptor, _after_last_line_end(descriptor, end))
-    os.lseek(descriptor, 0, os.SEEK_END)
     os.fsync(descriptor)
     directory = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY | os.O_DIRECTORY)
     os.fsync(directory)

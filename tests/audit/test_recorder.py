@@ -172,6 +172,13 @@ async def test_concurrent_first_events_of_a_person_agree_on_one_pseudonym(
     assert len({line["actor"]["user"]["uid"] for line in await lines(database)}) == 1
 
 
+async def test_city_role_records_in_its_transaction(database: Database, app: AsyncEngine) -> None:
+    async with app.begin() as connection:
+        await connection.execute(text("SET LOCAL ROLE backend_city"))
+        await recorder().record(connection, official(), ACCEPT)
+    assert len(await lines(database)) == 1
+
+
 async def test_worker_records_a_job_without_a_person(database: Database, worker: AsyncEngine) -> None:
     async with worker.begin() as connection:
         await recorder().record(connection, system(), ACCEPT)

@@ -443,6 +443,25 @@ async def test_largest_event_arrives_whole(database: Database, app: AsyncEngine,
     assert orjson.loads(leaf)["unmapped"]["policies"] == list(policies)
 
 
+async def test_transaction_that_holds_the_watermark_raises_an_alert(
+    database: Database, app: AsyncEngine, soc: Soc
+) -> None:
+    soc.start()
+    settings = database.settings("backend_relay")
+    with capture_logs() as logs:
+        async with app.connect() as slow:
+            await recorder().record(slow, system(), ACCEPT)
+            await write_one(app)
+            relay = Relay(lambda: connect(settings), log_writer, soc.receiver(), 0.02, stalled_seconds=0.2)
+            task = asyncio.create_task(relay.run())
+            await wait_until(lambda: any(line["event"] == "watermark_stalled" for line in logs), "no alert")
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    alert = next(line for line in logs if line["event"] == "watermark_stalled")
+    assert (alert["log_level"], alert["events"]) == ("error", 1)
+
+
 async def test_first_line_opens_the_log(database: Database, soc: Soc) -> None:
     soc.start()
     async with running_relay(database.settings("backend_relay"), soc.receiver()):

@@ -1,6 +1,7 @@
 """The receiver's sink: OK only when the line is on the disk; a torn tail is repaired."""
 
 import resource
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,19 @@ def test_line_cut_off_by_the_end_of_input_is_neither_written_nor_answered(tmp_pa
     file = tmp_path / "f"
     assert run(file, b"one\ntw") == ["OK", "OK"]
     assert file.read_bytes() == b"one\n"
+
+
+def test_second_sink_waits_until_the_first_ends(tmp_path: Path) -> None:
+    command = [sys.executable, str(SINK), str(tmp_path / "f")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as first, subprocess.Popen(command, **pipes) as second:
+        sinks = {first.stdout: first, second.stdout: second}
+        (ready, *both), _, _ = select.select(list(sinks), [], [], 30)
+        holder = sinks.pop(ready)
+        early, _, _ = select.select(list(sinks), [], [], 0.5)
+        holder.communicate()
+        late, _, _ = select.select(list(sinks), [], [], 30)
+    assert (both, early, late) == ([], [], list(sinks))
 
 
 def test_file_is_for_its_owner_alone(tmp_path: Path) -> None:
