@@ -1,7 +1,7 @@
 """Cursors: where a page ended, sealed for one field and one person. Format: `docs/architecture/formats.md`.
 
 b64u(0x01 ‖ AES-SIV(kind u8 ‖ log epoch u32 ‖ issued u32 ‖ position)), associated data = lp(field) ‖ lp(iss) ‖
-lp(sub), one component, never empty (so no implementation may ignore it); anonymous callers have iss = sub = "".
+lp(sub), one component, never empty (so nothing may ignore it); anonymous callers have iss = sub = "".
 Positions: kind 1 = microseconds since 1970 i64 ‖ id 16; kind 2 = id i32 ‖ name key UTF-8.
 """
 
@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from foundation.clock import Clock
 from foundation.errors import CursorExpired, InvalidInput
-from foundation.ids import b64u, unb64u
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
+from foundation.ids import b64u, unb64u
 from foundation.paging import Position
 
 LIFE = timedelta(days=90)

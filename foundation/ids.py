@@ -18,6 +18,7 @@ NewId = Callable[[], UUID]
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LOOKALIKES = str.maketrans({"I": "1", "L": "1", "O": "0"})
+_LONGEST_CODE = 64
 _CODE = re.compile(rf"[{_CROCKFORD}]{{16}}")
 _SEALED_VERSION = b"\x01"
 
@@ -54,8 +55,9 @@ def parse_report_code(text: str) -> str:
 
     Raises InvalidInput when it can't be one.
     """
-    code = text[:64].upper().replace("-", "").replace(" ", "").translate(_LOOKALIKES)
-    if not _CODE.fullmatch(code):
+    code = text.upper().replace("-", "").replace(" ", "").translate(_LOOKALIKES)
+    # Some other letters become ASCII in upper case.
+    if len(text) > _LONGEST_CODE or not text.isascii() or not _CODE.fullmatch(code):
         raise InvalidInput("code")
     return code
 

@@ -203,7 +203,7 @@ def etag_of(digest: str) -> str:
 def _json(octets: bytes) -> Any:
     try:
         return msgspec.json.decode(octets)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec's own error, or that of bad UTF-8
         raise MalformedJson from error
 
 

@@ -154,7 +154,6 @@ class Documents:
         except GraphQLSyntaxError as error:
             if "contains more than" in error.message:
                 raise limits.TooManyTokens from error
+            if "nested too deeply" in error.message:  # the parser's own bound, below the interpreter's
+                raise limits.TooDeep from error
             raise DocumentInvalid("graphql.syntax", [error]) from error
-        except GraphQLError as error:
-            # The parser's own bound on nesting, below the interpreter's.
-            raise limits.TooDeep from error

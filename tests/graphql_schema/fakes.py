@@ -1,0 +1,239 @@
+"""Services and a gateway at the seam: they remember calls and answer what the test says."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from backend.notifications.types import InboxItem
+from backend.reports.types import (
+    Changed,
+    PublicReport,
+    PublicTimelineEntry,
+    Report,
+    ReportState,
+    ReportStep,
+    TimelineEntry,
+    UnitRef,
+)
+from backend.routing.types import Category
+from backend.tenancy.types import DutyView, OfficialProfile, Unit, UnitPage
+from foundation.errors import NotFound, Refusal
+from foundation.identity import step_up
+from foundation.identity.challenges import TokenExpired, Unauthenticated
+from foundation.identity.principal import (
+    CitizenPrincipal,
+    Duty,
+    OfficialPrincipal,
+    Origin,
+    Principal,
+    VerifiedSession,
+)
+from foundation.paging import Page, PageRequest, Position
+from foundation.recording import AuditEvent
+from graphql_schema.transport import RequestParts
+
+NOW = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
+CODE = "0123456789ABCDEF"
+ROW_ID = UUID("01890000-0000-7000-8000-000000000001")
+CITIZEN_ID = UUID("01890000-0000-7000-8000-00000000c171")
+HOAN_KIEM = UnitRef("00070", "Phường Hoàn Kiếm")
+
+REPORT = Report(
+    code=CODE,
+    category="lighting",
+    ward=HOAN_KIEM,
+    handler=HOAN_KIEM,
+    place="Số 1 Tràng Tiền",
+    body="Đèn đường hỏng",
+    state=ReportState.RECEIVED,
+    answer=None,
+    closing_reason=None,
+    routing_reason="ward-default",
+    version=1,
+    created_at=NOW,
+    updated_at=NOW,
+    mine=True,
+)
+ENTRY = TimelineEntry(1, NOW, ReportStep.SUBMITTED, None, ReportState.RECEIVED, HOAN_KIEM, "citizen", None)
+PUBLIC = PublicReport(
+    code=CODE,
+    category="lighting",
+    ward=HOAN_KIEM,
+    handler=HOAN_KIEM,
+    state=ReportState.RECEIVED,
+    closing_reason=None,
+    created_at=NOW,
+    updated_at=NOW,
+    timeline=(PublicTimelineEntry(1, NOW, ReportStep.SUBMITTED, ReportState.RECEIVED, HOAN_KIEM),),
+)
+UNIT = Unit("00070", "Phường Hoàn Kiếm", "ward", "C0001")
+
+
+def session(sub: str, acr: str = "aal2", realm: str = "ihanoi") -> VerifiedSession:
+    """A verified session that signed in at NOW."""
+    return VerifiedSession(
+        iss=f"https://id.example/realms/{realm}",
+        sub=sub,
+        sid="s",
+        jkt="j",
+        azp="app",
+        acr=acr,
+        amr=("pwd",),
+        auth_time=NOW,
+        expires_at=NOW + timedelta(minutes=5),
+        organisation=None,
+        token_digest=b"\0" * 32,
+    )
+
+
+def citizen(origin: Origin, sub: str = "lan") -> CitizenPrincipal:
+    """A citizen."""
+    return CitizenPrincipal(origin=origin, session=session(sub, "aal1"), citizen_id=CITIZEN_ID)
+
+
+def official(origin: Origin) -> OfficialPrincipal:
+    """An officer of Hoàn Kiếm ward."""
+    return OfficialPrincipal(
+        origin=origin,
+        session=session("minh", "aal2", "hanoi-ioc"),
+        official_id=CITIZEN_ID,
+        unit_id=7,
+        unit_code="00070",
+        duties=(Duty("handler", 7, "00070"),),
+        units=frozenset({7}),
+        city_level=False,
+    )
+
+
+@dataclass
+class Fake:
+    """Every service in one: `answers` by method, an exception among them is raised."""
+
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def _called(self, name: str, *arguments: Any) -> Any:
+        self.calls.append((name, *arguments))
+        answer = self.answers[name]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    @property
+    def names(self) -> list[str]:
+        """The methods called, in order."""
+        return [call[0] for call in self.calls]
+
+    # Changes of reports.
+    async def submit(self, *given: Any) -> Changed:
+        return self._called("submit", *given)
+
+    async def accept(self, *given: Any) -> Changed:
+        return self._called("accept", *given)
+
+    async def forward(self, *given: Any) -> Changed:
+        return self._called("forward", *given)
+
+    async def ask(self, *given: Any) -> Changed:
+        return self._called("ask", *given)
+
+    async def reply(self, *given: Any) -> Changed:
+        return self._called("reply", *given)
+
+    async def answer(self, *given: Any) -> Changed:
+        return self._called("answer", *given)
+
+    async def close(self, *given: Any) -> Changed:
+        return self._called("close", *given)
+
+    # Reads.
+    async def mine(self, principal: Principal, page: PageRequest) -> Page[Report]:
+        return self._called("mine", principal, page)
+
+    async def of_units(self, *given: Any) -> Page[Report]:
+        return self._called("of_units", *given)
+
+    async def one(self, principal: Principal, code: str) -> Report:
+        return self._called("one", principal, code)
+
+    async def timeline(self, principal: Principal, code: str) -> tuple[TimelineEntry, ...]:
+        return self._called("timeline", principal, code)
+
+    async def track(self, principal: Principal, code: str) -> PublicReport:
+        return self._called("track", principal, code)
+
+    async def units(self, *given: Any) -> UnitPage:
+        return self._called("units", *given)
+
+    async def unit(self, principal: Principal, code: str) -> Unit:
+        return self._called("unit", principal, code)
+
+    async def me(self, principal: Principal) -> OfficialProfile:
+        return self._called("me", principal)
+
+    async def categories(self, principal: Principal) -> tuple[Category, ...]:
+        return self._called("categories", principal)
+
+    async def inbox(self, principal: Principal, page: PageRequest) -> Page[InboxItem]:
+        return self._called("inbox", principal, page)
+
+
+def standard_answers() -> dict[str, Any]:
+    """What a quiet day answers."""
+    changed = Changed(CODE, 2, ReportState.IN_PROGRESS)
+    page = Page((REPORT,), (Position(NOW, ROW_ID),), has_next=True)
+    item = InboxItem("report.accepted", f"report:{CODE}", 2, NOW)
+    changes = dict.fromkeys(("submit", "accept", "forward", "ask", "reply", "answer", "close"), changed)
+    return {
+        **changes,
+        "mine": page,
+        "of_units": page,
+        "one": REPORT,
+        "timeline": (ENTRY,),
+        "track": PUBLIC,
+        "units": UnitPage((UNIT,), (("hoan kiem", 7),), has_next=False),
+        "unit": UNIT,
+        "me": OfficialProfile("Trần Văn Minh", UNIT, (DutyView("handler", "00070"),)),
+        "categories": (Category("lighting", "Chiếu sáng", "Lighting"),),
+        "inbox": Page((item,), (Position(NOW, ROW_ID),), has_next=False),
+    }
+
+
+@dataclass
+class FakeGateway:
+    """Authorization "DPoP lan", "DPoP minh", "DPoP hung"; anything else is an expired token."""
+
+    refusals: list[tuple[Principal, AuditEvent, Refusal]] = field(default_factory=list)
+    seen: list[RequestParts] = field(default_factory=list)
+    now: datetime = NOW
+
+    def origin_of(self, parts: RequestParts) -> Origin:
+        return Origin(parts.request_id, "203.0.113.0", parts.language)
+
+    async def authenticate(self, parts: RequestParts, origin: Origin) -> Principal:
+        self.seen.append(parts)
+        if not parts.authorization:
+            raise Unauthenticated
+        match parts.authorization[0].removeprefix("DPoP "):
+            case "minh":
+                return official(origin)
+            case "lan" | "hung" as name:
+                return citizen(origin, name)
+            case "nobody-here":
+                raise NotFound
+            case "crash":
+                raise RuntimeError("secret of the database")
+        raise TokenExpired
+
+    def check_step_up(self, principal: Principal, acr: str, max_age: timedelta | None) -> None:
+        assert isinstance(principal, CitizenPrincipal | OfficialPrincipal)
+        step_up.require(principal.session, acr=acr, max_age=max_age, now=self.now)
+
+    async def refused(self, principal: Principal, intent: AuditEvent, refusal: Refusal) -> None:
+        self.refusals.append((principal, intent, refusal))
+
+    @property
+    def codes(self) -> list[str]:
+        """Codes of what was recorded, in order."""
+        return [refusal.code for _, _, refusal in self.refusals]
