@@ -82,7 +82,8 @@ def configure(service: str, level: int = logging.INFO) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
+        # Not cached: structlog's capture_logs reaches only loggers that look their processors up.
+        cache_logger_on_first_use=False,
     )
 
 

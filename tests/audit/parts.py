@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
+import orjson
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -42,6 +44,7 @@ ORIGIN = "ioc.hanoi.gov.vn/log/backend/1"
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 REQUEST = Origin("0193a1b2-request", "203.0.113.0")
 DEADLINE = 60.0
+RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/sbin:/usr/bin:/bin") or "rsyslogd"
 
 
 def session(
@@ -168,7 +171,7 @@ class Soc:
         pid = self.folder / "rsyslog.pid"
         pid.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            ["rsyslogd", "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(pid)],
+            [RSYSLOGD, "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(pid)],
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "stderr.log").open("ab"),
         )
@@ -261,8 +264,6 @@ async def running_relay(settings: DatabaseSettings, receiver: Receiver) -> Async
 
 def event_ids(findings: Findings) -> set[UUID]:
     """The events' own ids in the file, without the log's first line."""
-    import orjson
-
     lines = findings.logs[ORIGIN].lines.values()
     values = [orjson.loads(line) for line in lines]
     return {UUID(value["metadata"]["uid"]) for value in values if value["unmapped"]["action"] != "log.open"}

@@ -346,10 +346,10 @@ async def test_killing_the_relay_process_under_load_loses_nothing(
 ) -> None:
     soc.start()
     settings = settings_file(database, soc, tmp_path)
-    writers = [asyncio.create_task(write_like_people(app, 120, seed)) for seed in range(6)]
-    for kill in range(3):
+    writers = [asyncio.create_task(write_like_people(app, 80, seed)) for seed in range(6)]
+    for kill in range(2):
         process = relay_process(settings)
-        goal = (kill + 1) * 100
+        goal = (kill + 1) * 150
         await wait_until(lambda goal=goal: soc.size() >= goal, "the load does not arrive")
         process.send_signal(signal.SIGKILL)
         process.wait()
