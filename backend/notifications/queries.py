@@ -6,10 +6,14 @@ from foundation.identity.principal import CitizenPrincipal
 from foundation.paging import Page, PageRequest, Position
 from foundation.recording import Activity, AuditEvent
 
-_INBOX = """
+# Two statements: one with `$n IS NULL OR …` would read all pages before the one asked for.
+INBOX = """
 SELECT id, kind, resource, version, at FROM notifications.inbox
-WHERE recipient = $1 AND ($2::timestamptz IS NULL OR (at, id) < ($2, $3::uuid))
-ORDER BY at DESC, id DESC LIMIT $4
+WHERE recipient = $1 ORDER BY at DESC, id DESC LIMIT $2
+"""
+INBOX_AFTER = """
+SELECT id, kind, resource, version, at FROM notifications.inbox
+WHERE recipient = $1 AND (at, id) < ($2::timestamptz, $3::uuid) ORDER BY at DESC, id DESC LIMIT $4
 """
 
 
@@ -21,10 +25,13 @@ class InboxQueries:
 
     async def inbox(self, principal: CitizenPrincipal, page: PageRequest) -> Page[InboxItem]:
         """Newest first."""
-        after = (None, None) if page.after is None else (page.after.at, page.after.id)
         intent = AuditEvent("inbox.read", activity=Activity.READ)
         async with self._database.read_scope(principal, intent) as scope:
-            rows = await scope.rows(_INBOX, principal.citizen_id, *after, page.first + 1)
+            if page.after is None:
+                rows = await scope.rows(INBOX, principal.citizen_id, page.first + 1)
+            else:
+                after = (page.after.at, page.after.id)
+                rows = await scope.rows(INBOX_AFTER, principal.citizen_id, *after, page.first + 1)
         shown = rows[: page.first]
         return Page(
             items=tuple(InboxItem(row["kind"], row["resource"], row["version"], row["at"]) for row in shown),

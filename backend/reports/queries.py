@@ -7,6 +7,7 @@ import asyncpg
 
 from backend.reports.sql import (
     CITY_LIST,
+    CITY_ONE,
     CITY_STATE_LIST,
     MINE,
     ONE,
@@ -16,6 +17,7 @@ from backend.reports.sql import (
     UNIT_IDS,
     UNIT_LIST,
     UNIT_STATE_LIST,
+    Listing,
 )
 from backend.reports.types import (
     ClosingReason,
@@ -26,6 +28,7 @@ from backend.reports.types import (
     ReportStep,
     TimelineEntry,
     UnitRef,
+    readers_of,
     report_resource,
 )
 from foundation.clock import Clock
@@ -56,7 +59,7 @@ class ReportQueries:
         """The citizen's own reports, newest first."""
         intent = AuditEvent("report.list_own", activity=Activity.READ)
         async with self._database.read_scope(principal, intent) as scope:
-            rows = await scope.rows(MINE, principal.citizen_id, *_after(page), page.first + 1)
+            rows = await _listed(scope, MINE, page, principal.citizen_id)
         return _page(rows, page, principal)
 
     async def of_units(
@@ -106,7 +109,7 @@ class ReportQueries:
     async def _authorised(self, scope: ReadScope, principal: Principal, code: str) -> asyncpg.Record:
         parsed = parse_report_code(code)
         scope.intent = replace(scope.intent, resource=f"report:{parsed}")
-        row = await scope.row(ONE, parsed)
+        row = await _one_row(scope, principal, parsed)
         if row is None:
             raise NotFound
         resource = report_resource(
@@ -136,22 +139,32 @@ class ReportQueries:
 async def _unit_rows(
     scope: ReadScope, asked: list[int] | None, state: ReportState | None, page: PageRequest
 ) -> Sequence[asyncpg.Record]:
-    last = (*_after(page), page.first + 1)
     if asked is None:
         if state is None:
-            return await scope.rows(CITY_LIST, *last)
-        return await scope.rows(CITY_STATE_LIST, state, *last)
+            return await _listed(scope, CITY_LIST, page)
+        return await _listed(scope, CITY_STATE_LIST, page, state)
     if state is None:
-        return await scope.rows(UNIT_LIST, asked, *last)
-    return await scope.rows(UNIT_STATE_LIST, asked, state, *last)
+        return await _listed(scope, UNIT_LIST, page, asked)
+    return await _listed(scope, UNIT_STATE_LIST, page, asked, state)
+
+
+async def _listed(
+    scope: ReadScope, listing: Listing, page: PageRequest, *filters: object
+) -> Sequence[asyncpg.Record]:
+    """One row more than the page, to know whether more follow."""
+    if page.after is None:
+        return await scope.rows(listing.first, *filters, page.first + 1)
+    return await scope.rows(listing.after, *filters, page.after.at, page.after.id, page.first + 1)
+
+
+async def _one_row(scope: ReadScope, principal: Principal, code: str) -> asyncpg.Record | None:
+    if isinstance(principal, OfficialPrincipal) and principal.city_level:
+        return await scope.row(CITY_ONE, code)
+    return await scope.row(ONE, code, list(readers_of(principal)))
 
 
 def _read() -> AuditEvent:
     return AuditEvent("report.read", activity=Activity.READ)
-
-
-def _after(page: PageRequest) -> tuple[object, object]:
-    return (None, None) if page.after is None else (page.after.at, page.after.id)
 
 
 def _page(rows: Sequence[asyncpg.Record], page: PageRequest, principal: Principal) -> Page[Report]:

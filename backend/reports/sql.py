@@ -4,6 +4,8 @@ Lists read the narrow visibility table per unit, newest first, and join at most 
 constant work for a small and a large unit, on the first page and on any other.
 """
 
+from dataclasses import dataclass
+
 _COLUMNS = """
 r.id, r.code, r.citizen_id, r.category, r.ward_id, r.place, r.body, r.state, r.participants, r.answer,
 r.closing_reason, r.routing_reason ->> 'rule' AS routing_rule, r.version, r.created_at, r.updated_at,
@@ -11,7 +13,14 @@ w.code AS ward_code, w.name AS ward_name, h.code AS handler_code, h.name AS hand
 """
 _UNITS = "JOIN tenancy.unit w ON w.id = r.ward_id JOIN tenancy.unit h ON h.id = r.handler_id"
 
+# By (reader, code): a hidden and an absent code are the same miss in the same index.
 ONE = f"""
+SELECT {_COLUMNS}, tenancy.path_of(r.handler_id) AS handler_path
+FROM (SELECT k.report_id FROM reports.report_by_reader k
+      WHERE k.reader = ANY($2::uuid[]) AND k.code = $1 LIMIT 1) seen
+JOIN reports.report r ON r.id = seen.report_id {_UNITS}
+"""  # noqa: S608 - constants of this file
+CITY_ONE = f"""
 SELECT {_COLUMNS}, tenancy.path_of(r.handler_id) AS handler_path
 FROM reports.report r {_UNITS} WHERE r.code = $1
 """  # noqa: S608 - constants of this file
@@ -32,37 +41,60 @@ FROM reports.public_timeline WHERE code = $1 ORDER BY version LIMIT $2
 """
 UNIT_IDS = "SELECT id FROM tenancy.unit WHERE code = ANY($1::text[])"
 
-MINE = f"""
-SELECT {_COLUMNS} FROM reports.report r {_UNITS}
-WHERE r.citizen_id = $1 AND ($2::timestamptz IS NULL OR (r.created_at, r.id) < ($2, $3::uuid))
-ORDER BY r.created_at DESC, r.id DESC LIMIT $4
-"""  # noqa: S608 - constants of this file
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list newest first: its first page, and a page after a position.
+
+    Two statements, for `$n IS NULL OR (at, id) < ($n, …)` is no index condition once its plan is kept:
+    page 1,000 would read the 999 before it.
+    """
+
+    first: str
+    after: str
 
 
-def _unit_list(state_filter: str, at: int) -> str:
-    """LATERAL per unit; `at` is the number of the first of the three parameters (at, id, limit)."""
+def _own(position: str, limit: int) -> str:
+    return f"""
+    SELECT {_COLUMNS} FROM reports.report r {_UNITS}
+    WHERE r.citizen_id = $1 {position}
+    ORDER BY r.created_at DESC, r.id DESC LIMIT ${limit}
+    """  # noqa: S608 - constants of this file
+
+
+def _of_units(filters: str, limit: int) -> str:
+    """LATERAL per unit: as many index entries a unit as a page has rows, merged."""
     return f"""
     SELECT {_COLUMNS} FROM (
       SELECT DISTINCT x.created_at, x.report_id FROM unnest($1::int[]) u(unit_id) CROSS JOIN LATERAL (
         SELECT v.created_at, v.report_id FROM reports.report_visibility v
-        WHERE v.unit_id = u.unit_id {state_filter}
-          AND ($%(at)d::timestamptz IS NULL OR (v.created_at, v.report_id) < ($%(at)d, $%(id)d::uuid))
-        ORDER BY v.created_at DESC, v.report_id DESC LIMIT $%(limit)d) x
-      ORDER BY x.created_at DESC, x.report_id DESC LIMIT $%(limit)d) page
+        WHERE v.unit_id = u.unit_id {filters}
+        ORDER BY v.created_at DESC, v.report_id DESC LIMIT ${limit}) x
+      ORDER BY x.created_at DESC, x.report_id DESC LIMIT ${limit}) page
     JOIN reports.report r ON r.id = page.report_id {_UNITS}
-    ORDER BY r.created_at DESC, r.id DESC
-    """ % {"at": at, "id": at + 1, "limit": at + 2}  # noqa: S608 - constants of this file
+    ORDER BY page.created_at DESC, page.report_id DESC
+    """  # noqa: S608 - constants of this file
 
 
-def _city_list(state_filter: str, at: int) -> str:
+def _of_city(filters: str, limit: int) -> str:
     return f"""
-    SELECT {_COLUMNS} FROM reports.report r {_UNITS}
-    WHERE ($%(at)d::timestamptz IS NULL OR (r.created_at, r.id) < ($%(at)d, $%(id)d::uuid)) {state_filter}
-    ORDER BY r.created_at DESC, r.id DESC LIMIT $%(limit)d
-    """ % {"at": at, "id": at + 1, "limit": at + 2}  # noqa: S608 - constants of this file
+    SELECT {_COLUMNS} FROM (
+      SELECT * FROM reports.report c WHERE {filters}
+      ORDER BY c.created_at DESC, c.id DESC LIMIT ${limit}) r {_UNITS}
+    ORDER BY r.created_at DESC, r.id DESC
+    """  # noqa: S608 - constants of this file
 
 
-UNIT_LIST = _unit_list("", 2)
-UNIT_STATE_LIST = _unit_list("AND v.state = $2", 3)
-CITY_LIST = _city_list("", 1)
-CITY_STATE_LIST = _city_list("AND r.state = $1", 2)
+MINE = Listing(_own("", 2), _own("AND (r.created_at, r.id) < ($2::timestamptz, $3::uuid)", 4))
+UNIT_LIST = Listing(
+    _of_units("", 2), _of_units("AND (v.created_at, v.report_id) < ($2::timestamptz, $3::uuid)", 4)
+)
+UNIT_STATE_LIST = Listing(
+    _of_units("AND v.state = $2", 3),
+    _of_units("AND v.state = $2 AND (v.created_at, v.report_id) < ($3::timestamptz, $4::uuid)", 5),
+)
+CITY_LIST = Listing(_of_city("true", 1), _of_city("(c.created_at, c.id) < ($1::timestamptz, $2::uuid)", 3))
+CITY_STATE_LIST = Listing(
+    _of_city("c.state = $1", 2),
+    _of_city("c.state = $1 AND (c.created_at, c.id) < ($2::timestamptz, $3::uuid)", 4),
+)

@@ -7,15 +7,22 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from backend.reports.models import ReportRow, TimelineRow
-from backend.reports.types import ReportState, ReportStep
+from backend.reports.types import ReportState, ReportStep, readers_of
 from foundation.clock import HANOI
 from foundation.database.jobs import enqueue
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import NotFound
+from foundation.identity.principal import OfficialPrincipal
 from foundation.ids import NewId
 
 FAN_OUT = "reports.fan_out"
 
+_SEEN = text(
+    """
+    SELECT report_id FROM reports.report_by_reader
+    WHERE reader = ANY(cast(:readers AS uuid[])) AND code = :code LIMIT 1
+    """
+)
 _PATH = text("SELECT code, tenancy.path_of(id) AS path FROM tenancy.unit WHERE id = :unit")
 _TAKES_REPORTS = text(
     """
@@ -56,9 +63,14 @@ async def lock(work: UnitOfWork, code: str) -> ReportRow:
     """The report, locked until the unit of work ends; unlocked when it may be seen but not changed.
 
     Row-level security hides from FOR UPDATE what may not be updated; the policy, asked next, then
-    refuses with a better answer than "not found". Raises NotFound for hidden and absent alike.
+    refuses with a better answer than "not found". Raises NotFound for hidden and absent alike, after
+    the same work: the code alone is looked up only by who sees every report.
     """
+    principal = work.principal
     query = select(ReportRow).where(ReportRow.code == code)
+    if not (isinstance(principal, OfficialPrincipal) and principal.city_level):
+        seen = await work.connection.execute(_SEEN, {"code": code, "readers": list(readers_of(principal))})
+        query = select(ReportRow).where(ReportRow.id == seen.scalar())
     report = (await work.session.scalars(query.with_for_update())).one_or_none()
     if report is None:
         report = (await work.session.scalars(query)).one_or_none()

@@ -5,6 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from foundation.identity.principal import (
+    AnonymousPrincipal,
+    CitizenPrincipal,
+    OfficialPrincipal,
+    Principal,
+    SystemPrincipal,
+)
 from foundation.policy.entities import Resource, citizen_ref, unit_ref, unit_refs
 
 
@@ -127,6 +134,17 @@ class Submission:
     body: str
     latitude: float | None = None
     longitude: float | None = None
+
+
+def readers_of(principal: Principal) -> tuple[UUID, ...]:
+    """The keys of reports.report_by_reader under which a principal finds reports; a unit's is its id."""
+    match principal:
+        case CitizenPrincipal():
+            return (principal.citizen_id,)
+        case OfficialPrincipal():
+            return tuple(UUID(int=unit) for unit in sorted(principal.units))
+        case AnonymousPrincipal() | SystemPrincipal():
+            return ()
 
 
 def report_resource(

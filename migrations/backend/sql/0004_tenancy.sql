@@ -1,4 +1,7 @@
 -- Units as a tree, officials, and duties with dates. Tenancy is the master; Keycloak only says who.
+-- By itself PostgreSQL lets everybody execute a new function.
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
 CREATE SCHEMA tenancy;
 
 CREATE TABLE tenancy.unit (
@@ -47,7 +50,11 @@ CREATE POLICY owner_all ON tenancy.unit TO backend_owner USING (true) WITH CHECK
 CREATE POLICY owner_all ON tenancy.official TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON tenancy.duty TO backend_owner USING (true) WITH CHECK (true);
 -- Names and codes of units are public; who works there is not.
-CREATE POLICY unit_read ON tenancy.unit FOR SELECT TO backend_app, backend_city, backend_worker USING (true);
+-- A Party body (cơ quan Đảng) is seen by who works there, and not by city-level rank.
+CREATE POLICY unit_read ON tenancy.unit FOR SELECT TO backend_app, backend_city, backend_worker
+  USING (kind <> 'party');
+CREATE POLICY unit_own ON tenancy.unit FOR SELECT TO backend_app USING (
+  id = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]));
 CREATE POLICY official_self ON tenancy.official FOR SELECT TO backend_app, backend_city
   USING (id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid));
 

@@ -48,6 +48,7 @@ CREATE TABLE reports.report (
 );
 CREATE INDEX report_citizen ON reports.report (citizen_id, created_at DESC, id DESC);
 CREATE INDEX report_created ON reports.report (created_at DESC, id DESC);
+CREATE INDEX report_state ON reports.report (state, created_at DESC, id DESC);
 
 -- Lists go through this narrow table (docs/decisions/0005-visibility-table.md).
 CREATE TABLE reports.report_visibility (
@@ -59,6 +60,17 @@ CREATE TABLE reports.report_visibility (
 );
 CREATE INDEX report_visibility_report ON reports.report_visibility (report_id, unit_id);
 CREATE INDEX report_visibility_state ON reports.report_visibility (unit_id, state, created_at DESC, report_id DESC);
+
+-- Who may see a report finds it by (himself, code), so that a hidden and an absent code are the same miss:
+-- by the code alone, a hidden report costs a page more. A reader is a citizen, or a unit as a uuid.
+CREATE TABLE reports.report_by_reader (
+  reader uuid NOT NULL,
+  code text COLLATE "C" NOT NULL,
+  report_id uuid NOT NULL REFERENCES reports.report ON DELETE RESTRICT,
+  PRIMARY KEY (reader, code)
+);
+CREATE FUNCTION reports.reader_of_unit(unit_id int) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT SET search_path = '' AS $$ SELECT lpad(to_hex(unit_id), 32, '0')::uuid $$;
 
 CREATE TABLE reports.timeline (
   id uuid NOT NULL,
@@ -124,51 +136,77 @@ BEGIN
     INSERT INTO reports.report_visibility (unit_id, created_at, report_id, state)
     SELECT u.unit_id, NEW.created_at, NEW.id, NEW.state FROM unnest(NEW.visible_units) u(unit_id)
     ON CONFLICT (unit_id, created_at, report_id) DO NOTHING;
+    INSERT INTO reports.report_by_reader (reader, code, report_id)
+    SELECT reports.reader_of_unit(u.unit_id), NEW.code, NEW.id FROM unnest(NEW.visible_units) u(unit_id)
+    UNION ALL SELECT NEW.citizen_id, NEW.code, NEW.id
+    ON CONFLICT (reader, code) DO NOTHING;
   END IF;
   RETURN NULL;
 END $$;
 CREATE TRIGGER report_visibility AFTER INSERT OR UPDATE ON reports.report
   FOR EACH ROW EXECUTE FUNCTION reports.keep_visibility();
-REVOKE ALL ON FUNCTION reports.keep_visible_units, reports.keep_visibility FROM PUBLIC;
+REVOKE ALL ON FUNCTION reports.keep_visible_units, reports.keep_visibility, reports.reader_of_unit FROM PUBLIC;
 
 ALTER TABLE reports.report ENABLE ROW LEVEL SECURITY;
 ALTER TABLE reports.report FORCE ROW LEVEL SECURITY;
 ALTER TABLE reports.report_visibility ENABLE ROW LEVEL SECURITY;
 ALTER TABLE reports.report_visibility FORCE ROW LEVEL SECURITY;
+ALTER TABLE reports.report_by_reader ENABLE ROW LEVEL SECURITY;
+ALTER TABLE reports.report_by_reader FORCE ROW LEVEL SECURITY;
 ALTER TABLE reports.timeline ENABLE ROW LEVEL SECURITY;
 ALTER TABLE reports.timeline FORCE ROW LEVEL SECURITY;
 ALTER TABLE changes.change ENABLE ROW LEVEL SECURITY;
 ALTER TABLE changes.change FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner_all ON reports.report TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON reports.report_visibility TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON reports.report_by_reader TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON reports.timeline TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON changes.change TO backend_owner USING (true) WITH CHECK (true);
 
 CREATE POLICY report_read ON reports.report FOR SELECT TO backend_app USING (
   citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid)
   OR visible_units && (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[]));
+-- The handler is looked up as the writer sees units: a hidden (Party) and an absent unit are the same refusal.
 CREATE POLICY report_submit ON reports.report FOR INSERT TO backend_app WITH CHECK (
-  citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid));
+  citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid)
+  AND state = 'received' AND version = 1
+  AND EXISTS (SELECT 1 FROM tenancy.unit u WHERE u.id = handler_id AND u.kind <> 'party'));
 CREATE POLICY report_work ON reports.report FOR UPDATE TO backend_app
   USING (citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid)
     OR handler_id = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]))
-  WITH CHECK (citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid)
-    OR visible_units && (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[]));
-CREATE POLICY city_read ON reports.report FOR SELECT TO backend_city USING (true);
+  WITH CHECK ((citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid)
+    OR visible_units && (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[]))
+    AND EXISTS (SELECT 1 FROM tenancy.unit u WHERE u.id = handler_id AND u.kind <> 'party'));
+-- City level sees every report, and nobody at all when no principal was set.
+CREATE POLICY city_read ON reports.report FOR SELECT TO backend_city
+  USING ((SELECT nullif(current_setting('ioc.subject', true), '')) IS NOT NULL);
 CREATE POLICY worker_read ON reports.report FOR SELECT TO backend_worker USING (true);
-CREATE POLICY city_work ON reports.report FOR UPDATE TO backend_city USING (true) WITH CHECK (true);
+CREATE POLICY city_work ON reports.report FOR UPDATE TO backend_city
+  USING ((SELECT nullif(current_setting('ioc.subject', true), '')) IS NOT NULL)
+  WITH CHECK (EXISTS (SELECT 1 FROM tenancy.unit u WHERE u.id = handler_id AND u.kind <> 'party'));
 
+-- One clause each, no OR: what was not granted then contradicts the index key, and no hidden entry is walked.
 CREATE POLICY visibility_read ON reports.report_visibility FOR SELECT TO backend_app
   USING (unit_id = ANY (string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[]));
-CREATE POLICY city_read ON reports.report_visibility FOR SELECT TO backend_city USING (true);
+CREATE POLICY city_read ON reports.report_visibility FOR SELECT TO backend_city
+  USING ((SELECT nullif(current_setting('ioc.subject', true), '')) IS NOT NULL);
+CREATE POLICY reader_read ON reports.report_by_reader FOR SELECT TO backend_app USING (reader = ANY ((SELECT
+  array_append((SELECT array_agg(lpad(to_hex(u::int), 32, '0')::uuid)
+                FROM unnest(string_to_array(nullif(current_setting('ioc.units', true), ''), ',')) u),
+               nullif(current_setting('ioc.citizen', true), '')::uuid))::uuid[]));
 
--- The report's own policy decides: a hidden and an absent report give the same error.
+-- The report's own policy decides: a hidden and an absent report give the same error. Nobody writes in
+-- another's name.
 CREATE POLICY timeline_read ON reports.timeline FOR SELECT TO backend_app, backend_city
   USING (EXISTS (SELECT 1 FROM reports.report r WHERE r.id = report_id));
 CREATE POLICY timeline_write ON reports.timeline FOR INSERT TO backend_app, backend_city
-  WITH CHECK (EXISTS (SELECT 1 FROM reports.report r WHERE r.id = report_id));
+  WITH CHECK (actor_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid)
+    AND EXISTS (SELECT 1 FROM reports.report r WHERE r.id = report_id));
 
-CREATE POLICY change_write ON changes.change FOR INSERT TO backend_app, backend_city WITH CHECK (true);
+-- Who announces a change sees the report, and announces it to that report's citizen.
+CREATE POLICY change_of_report ON changes.change FOR INSERT TO backend_app, backend_city
+  WITH CHECK (starts_with(resource, 'report:') AND EXISTS (SELECT 1 FROM reports.report r
+    WHERE r.code = substr(resource, 8) AND r.citizen_id = change.citizen_id));
 CREATE POLICY change_read ON changes.change FOR SELECT TO backend_worker USING (true);
 
 -- What anybody may follow: owner's rights on purpose, safe columns only, no text, no exact place, no id.
@@ -192,7 +230,10 @@ GRANT EXECUTE ON FUNCTION platform.ensure_all_partitions TO backend_worker;
 SELECT platform.ensure_all_partitions((now() - interval '1 month')::date, 26);
 
 GRANT USAGE ON SCHEMA reports, changes TO backend_app, backend_city, backend_worker;
-GRANT SELECT, INSERT ON reports.report TO backend_app;
+GRANT SELECT ON reports.report TO backend_app;
+-- Who has handled it is the trigger's to write.
+GRANT INSERT (id, code, citizen_id, category, ward_id, h3_cell, place, body, state, handler_id, routing_reason,
+  answer, closing_reason, version, created_at, updated_at) ON reports.report TO backend_app;
 GRANT SELECT ON reports.report TO backend_city;
 -- A job learns whom a change concerns, never what was written or where exactly.
 GRANT SELECT (id, code, citizen_id, category, ward_id, state, handler_id, participants, version) ON reports.report
@@ -201,7 +242,8 @@ GRANT SELECT (id, code, citizen_id, category, ward_id, state, handler_id, partic
 GRANT UPDATE (state, handler_id, answer, closing_reason, version, updated_at) ON reports.report
   TO backend_app, backend_city;
 GRANT SELECT ON reports.report_visibility TO backend_app, backend_city;
+GRANT SELECT ON reports.report_by_reader TO backend_app;
 GRANT SELECT, INSERT ON reports.timeline TO backend_app, backend_city;
-GRANT INSERT ON changes.change TO backend_app, backend_city;
+GRANT INSERT (id, kind, resource, version, at, units, citizen_id) ON changes.change TO backend_app, backend_city;
 GRANT SELECT ON changes.change TO backend_worker;
 GRANT SELECT ON reports.public_report, reports.public_timeline TO backend_app, backend_city;

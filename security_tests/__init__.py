@@ -1,0 +1,1 @@
+"""Attacks, threats and golden files: what must not be possible."""

@@ -1,0 +1,1 @@
+"""One attack at least for each threat of threats.md."""

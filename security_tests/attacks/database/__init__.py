@@ -1,0 +1,1 @@
+"""Attacks on the backend database, as the roles that the services sign in with."""
