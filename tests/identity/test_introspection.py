@@ -62,6 +62,15 @@ async def test_ended_session_is_refused_after_five_seconds(
         await introspector.confirm(TOKEN, session)
 
 
+@pytest.mark.parametrize("active", [False, None, "true", 1])
+async def test_answer_that_does_not_say_active_is_refused(
+    introspector: Introspector, keycloak: world.Keycloak, session: VerifiedSession, active: object
+) -> None:
+    keycloak.session["active"] = active
+    with pytest.raises(SessionEnded):
+        await introspector.confirm(TOKEN, session)
+
+
 async def test_requests_at_once_ask_once(
     introspector: Introspector, keycloak: world.Keycloak, session: VerifiedSession
 ) -> None:

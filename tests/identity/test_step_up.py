@@ -1,5 +1,6 @@
 """The level and age that an operation states."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,6 +38,13 @@ async def test_lower_level_is_challenged_as_rfc_9470_says() -> None:
         'error_description="a stronger or more recent sign-in is needed", '
         'acr_values="aal3", max_age="900", algs="ES256"'
     )
+
+
+async def test_highest_level_by_name_without_a_passkey_is_refused() -> None:
+    by_name = replace(await session(), acr="aal3")
+    with pytest.raises(StepUpRequired) as caught:
+        require(by_name, acr="aal3", max_age=None, now=world.NOW)
+    assert caught.value.details == {"acrValues": "aal3", "maxAge": None}
 
 
 async def test_old_sign_in_is_refused_though_its_level_is_enough() -> None:

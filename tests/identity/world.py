@@ -149,7 +149,7 @@ class Keycloak:
         self.away = False
         self.introspections: list[dict[str, str]] = []
         self.key_fetches = 0
-        self.session = {
+        self.session: dict[str, Any] = {
             "sub": official_claims()["sub"],
             "sid": official_claims()["sid"],
         }
