@@ -19,7 +19,8 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Run benchmarks: name, work, ours, peer, peer_name, ratio, target."""
-    known = sorted(module.name for module in pkgutil.iter_modules([str(ROOT / "benchmarks")]))
+    modules = pkgutil.iter_modules([str(ROOT / "benchmarks")])
+    known = sorted(module.name for module in modules if not module.name.startswith("_"))
     if name is not None and name not in known:
         raise StackError(
             "bench", f"there is no benchmark {name}", f"choose one of: {', '.join(known) or 'none yet'}"
