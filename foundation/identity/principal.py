@@ -8,11 +8,15 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came from: `network` is the caller's /24 or /48 with host bits zero ("203.0.113.0")."""
+    """Where a request came from: `network` is the caller's /24 or /48 with host bits zero ("203.0.113.0").
+
+    `network_kind` is "city" (a network of the city's own offices), "internet", or "unknown".
+    """
 
     request_id: str
     network: str
     language: str = "vi"
+    network_kind: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,15 @@ class Duty:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficialDevice:
+    """An official's device (thiết bị), by its key's thumbprint (RFC 7638). `state`: "enrolled", "revoked"."""
+
+    thumbprint: str
+    owner_id: UUID
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class OfficialPrincipal:
     """An official (cán bộ) of the realm `hanoi-ioc`, at one working organisation.
 
@@ -80,6 +93,8 @@ class OfficialPrincipal:
     duties: tuple[Duty, ...]
     units: frozenset[int]
     city_level: bool
+    device: OfficialDevice | None = None
+    """What the session is used on, once devices are enrolled (backend/devices)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,18 @@ class SystemPrincipal:
 
     origin: Origin
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPrincipal:
+    """A channel (kênh) that hands in reports: "1022", "portal" or "zalo"; `state` "active" or "suspended".
+
+    Policies know it; it joins `Principal` when channels sign in (backend/channels).
+    """
+
+    origin: Origin
+    name: str
+    state: str
 
 
 Principal = AnonymousPrincipal | CitizenPrincipal | OfficialPrincipal | SystemPrincipal

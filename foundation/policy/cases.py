@@ -11,7 +11,7 @@ could lose its conditions unnoticed.
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -25,16 +25,26 @@ import yaml
 from foundation.errors import Forbidden
 from foundation.identity.principal import (
     AnonymousPrincipal,
+    ChannelPrincipal,
     CitizenPrincipal,
     Duty,
+    OfficialDevice,
     OfficialPrincipal,
     Origin,
-    Principal,
     SystemPrincipal,
     VerifiedSession,
 )
 from foundation.policy.engine import PolicyEngine, policy_tree
-from foundation.policy.entities import EntityRef, Resource, Value, citizen_ref, official_ref, unit_ref
+from foundation.policy.entities import (
+    Caller,
+    EntityRef,
+    Resource,
+    Value,
+    channel_ref,
+    citizen_ref,
+    official_ref,
+    unit_ref,
+)
 from foundation.policy.errors import PolicyDenied
 
 WORLD = "world.yaml"
@@ -57,12 +67,24 @@ class DutyEntry(_Strict, frozen=True):
     unit: str
 
 
+class DeviceEntry(_Strict, frozen=True):
+    """What an official's session is used on; `owner` is his own id when left out."""
+
+    thumbprint: str
+    state: str
+    owner: UUID | None = None
+
+
 class Person(_Strict, frozen=True):
-    """One caller. Exactly one of `citizen`, `official`, `system`; none of them is nobody."""
+    """One caller. Exactly one of `citizen`, `official`, `system`, `channel`; none of them is nobody."""
 
     citizen: UUID | None = None
     official: UUID | None = None
     system: str | None = None
+    channel: str | None = None
+    channel_state: str = "active"
+    device: DeviceEntry | None = None
+    network_kind: str = "unknown"
     works_for: str = ""
     duties: list[DutyEntry] = []
     units: list[str] = []
@@ -72,7 +94,7 @@ class Person(_Strict, frozen=True):
 
 
 class ResourceEntry(_Strict, frozen=True):
-    """An object. Values: plain ones, {unit: CODE}, {citizen: PERSON}, {official: PERSON}, lists of those."""
+    """An object. Values: plain ones, {unit: CODE}, {citizen | official: PERSON}, {channel: NAME}, lists."""
 
     type: str
     id: str
@@ -221,15 +243,18 @@ def _list(policies: tuple[str, ...]) -> str:
     return ", ".join(policies) or "nothing"
 
 
-def _principal(world: World, person: Person) -> Principal:
+def _principal(world: World, person: Person) -> Caller:
+    origin = replace(_ORIGIN, network_kind=person.network_kind)
     if person.system is not None:
-        return SystemPrincipal(_ORIGIN, person.system)
+        return SystemPrincipal(origin, person.system)
+    if person.channel is not None:
+        return ChannelPrincipal(origin, person.channel, person.channel_state)
     if person.citizen is not None:
-        return CitizenPrincipal(_ORIGIN, _session(world, person, person.citizen), person.citizen)
+        return CitizenPrincipal(origin, _session(world, person, person.citizen), person.citizen)
     if person.official is None:
-        return AnonymousPrincipal(_ORIGIN)
+        return AnonymousPrincipal(origin)
     return OfficialPrincipal(
-        origin=_ORIGIN,
+        origin=origin,
         session=_session(world, person, person.official),
         official_id=person.official,
         unit_id=world.units[person.works_for],
@@ -237,7 +262,12 @@ def _principal(world: World, person: Person) -> Principal:
         duties=tuple(Duty(duty.kind, world.units[duty.unit], duty.unit) for duty in person.duties),
         units=frozenset(world.units[code] for code in person.units),
         city_level=person.city_level,
+        device=_device(person.device, person.official),
     )
+
+
+def _device(entry: DeviceEntry | None, official: UUID) -> OfficialDevice | None:
+    return None if entry is None else OfficialDevice(entry.thumbprint, entry.owner or official, entry.state)
 
 
 def _session(world: World, person: Person, subject: UUID) -> VerifiedSession:
@@ -279,6 +309,8 @@ def _scalar(world: World, value: Any) -> bool | int | str | datetime | EntityRef
             return citizen_ref(_known(world.people[name].citizen))
         case {"official": str(name)}:
             return official_ref(_known(world.people[name].official))
+        case {"channel": str(name)}:
+            return channel_ref(name)
         case bool() | int() | str() | datetime():
             return value
     raise CasesInvalid(f"not a value: {value!r}")

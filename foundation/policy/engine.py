@@ -4,36 +4,53 @@ Three traps of Cedar, met here once (`tests/policy/test_attacks.py` shows each o
 - a policy that errors is skipped, a `forbid` too, so any error is a refusal;
 - a resource that is absent from the slice makes forbids error, so the slice is made here, with the resource;
 - without the schema the groups of actions do not exist and `action in` is silently false, so every handle
-  is built with the schema, and each request is checked against it.
+  is built with the schema.
+
+Speed comes from two facts. Whether a question fits the schema depends on the types in it alone, so Cedar
+checks each combination of types once (`foundation.policy.shapes`). And a decision depends only on what the
+policies read (`foundation.policy.reads`), so Cedar is told that and no more: the same question is decided
+once, unless its policies read a clock.
 """
 
 import hashlib
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import cedarpy
 import structlog
 
-from foundation.identity.principal import Principal
+from foundation.identity.principal import OfficialDevice, OfficialPrincipal
 from foundation.policy.entities import (
+    Caller,
+    EntityRef,
     Resource,
-    context_of,
+    Value,
+    circumstances_of,
+    device_resource,
     entity_json,
     principal_ref,
     principal_resource,
     standing_of,
+    to_json,
 )
 from foundation.policy.errors import PolicyDenied, PolicyErrored, PolicyInvalid
+from foundation.policy.reads import Reads, reads_of
+from foundation.policy.shapes import Shape, shape_of
 
 Effect = Literal["permit", "forbid"]
 _ACTION = re.compile(r'^action "(?P<name>[^"]+)"(?: in \[[^\]]*\])? appliesTo', re.MULTILINE)
+_STEADY = frozenset({"acr", "network", "device"})
+"""What a decision may be remembered by. Anything else in the context, such as `now`, is never the same."""
 _KEPT_PRINCIPALS = 1024
+_KEPT_DECISIONS = 128
+_KEPT_SHAPES = 4096
+_UNNAMED = "-"
 _log = structlog.get_logger(__name__)
 
 
@@ -42,6 +59,33 @@ class Decision:
     """An allowed action: `policies` are the ids of the permits that allowed it, for the audit event."""
 
     policies: tuple[str, ...]
+
+
+class _Refused(NamedTuple):
+    """A remembered denial."""
+
+    policies: tuple[str, ...]
+
+
+class _Kept:
+    """A principal's parsed entity and what was decided for it; it stays until a duty changes."""
+
+    __slots__ = ("decisions", "entities", "ref")
+
+    def __init__(self, ref: EntityRef, entities: cedarpy.Entities) -> None:
+        self.ref = ref
+        self.entities = entities
+        self.decisions: OrderedDict[Hashable, Decision | _Refused] = OrderedDict()
+
+
+class _Question(NamedTuple):
+    """One question as Cedar is told it: whole, or cut down to what the policies read."""
+
+    kept: _Kept
+    action: str
+    resource: Resource
+    circumstances: Mapping[str, Value]
+    device: OfficialDevice | None
 
 
 class PolicyEngine:
@@ -56,11 +100,14 @@ class PolicyEngine:
         """"permit" or "forbid" of each policy by its id."""
         _validate(policies, self._schema)
         self._policies = cedarpy.PolicySet.from_str(policies)
+        self._trees: tuple[Mapping[str, Any], ...] = tuple(policy_tree(policies)["staticPolicies"].values())
         self.actions: frozenset[str] = frozenset(_ACTION.findall(str(self._schema)))
         """Actions that can be asked for; groups of actions are not among them."""
         self.version = hashlib.sha256("\0".join(self.texts).encode()).hexdigest()
-        """Changes whenever a schema or policy changes: part of the key of any remembered decision."""
-        self._kept: OrderedDict[Hashable, cedarpy.Entities] = OrderedDict()
+        """Changes whenever a schema or policy changes: part of the key of any decision kept elsewhere."""
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._reads: dict[tuple[str, str], Reads] = {}
+        self._fitting: set[tuple[str, str, str, Shape]] = set()
 
     @classmethod
     def load(cls, folder: Path) -> "PolicyEngine":
@@ -74,56 +121,156 @@ class PolicyEngine:
         except (OSError, UnicodeDecodeError) as error:
             raise PolicyInvalid(f"policies can't be read: {error}") from error
 
-    def authorise(self, principal: Principal, action: str, resource: Resource, *, now: datetime) -> Decision:
+    def authorise(self, principal: Caller, action: str, resource: Resource, *, now: datetime) -> Decision:
         """Decide `action` of `principal` on `resource`.
 
         Raises PolicyDenied when the policies say no, PolicyErrored when they can't say soundly;
         both are `foundation.errors.Forbidden`.
         """
         try:
-            return self._decide(principal, action, resource, now)
+            outcome = self._decide(principal, action, resource, now)
         except PolicyErrored as error:
             _log.error("policy.errored", action=action, resource_type=resource.type, reason=error.reason)
             raise
+        if isinstance(outcome, _Refused):
+            raise PolicyDenied(outcome.policies)
+        return outcome
 
-    def _decide(self, principal: Principal, action: str, resource: Resource, now: datetime) -> Decision:
+    def authorise_many(
+        self, principal: Caller, action: str, resources: Sequence[Resource], *, now: datetime
+    ) -> tuple[Decision, ...]:
+        """Decide `action` on each of `resources`. Raises as `authorise`, for the first that is refused."""
+        return tuple(self.authorise(principal, action, resource, now=now) for resource in resources)
+
+    def reads(self, action: str, principal_type: str) -> Reads:
+        """What the policies read when a principal of this type asks for `action`."""
+        known = self._reads.get((action, principal_type))
+        if known is None:
+            known = reads_of(self._trees, action, principal_type, self.actions)
+            self._reads[action, principal_type] = known
+        return known
+
+    def _decide(
+        self, principal: Caller, action: str, resource: Resource, now: datetime
+    ) -> Decision | _Refused:
         if action not in self.actions:
             raise PolicyErrored(f"there is no action {action}")
-        who = principal_ref(principal)
+        circumstances = circumstances_of(principal, now)
+        device = principal.device if isinstance(principal, OfficialPrincipal) else None
+        question = _Question(self._principal(principal), action, resource, circumstances, device)
+        shape = shape_of(resource, circumstances)
+        if shape is None:
+            return self._ask(question, self._schema)
+        fitting = (action, question.kept.ref.type, resource.type, shape)
+        if fitting not in self._fitting:
+            outcome = self._ask(question, self._schema)
+            if len(self._fitting) < _KEPT_SHAPES:
+                self._fitting.add(fitting)
+            return outcome
+        return self._decide_fitting(question)
+
+    def _decide_fitting(self, question: _Question) -> Decision | _Refused:
+        """Decide a question whose types Cedar has checked."""
+        reads = self.reads(question.action, question.kept.ref.type)
+        if reads.whole or _names_another_of_its_type(question):
+            return self._ask(question, None)
+        cut = _cut(question, reads)
+        if not reads.context <= _STEADY:
+            return self._ask(cut, None)
+        key = _key(cut)
+        decisions = question.kept.decisions
+        known = decisions.get(key)
+        if known is None:
+            known = decisions[key] = self._ask(cut, None)
+            if len(decisions) > _KEPT_DECISIONS:
+                decisions.popitem(last=False)
+        return known
+
+    def _ask(self, question: _Question, schema: cedarpy.Schema | None) -> Decision | _Refused:
+        """Ask Cedar; with `schema` the question is checked against it first."""
+        kept, action, resource, circumstances, device = question
+        added = [entity_json(resource)]
+        if device is not None and "device" in circumstances:
+            _add_device(added, entity_json(device_resource(device)))
         request = {
-            "principal": {"type": who.type, "id": who.id},
+            "principal": {"type": kept.ref.type, "id": kept.ref.id},
             "action": {"type": "Action", "id": action},
             "resource": {"type": resource.type, "id": resource.id},
-            "context": context_of(principal, now),
+            "context": json.dumps({name: to_json(value) for name, value in circumstances.items()}),
         }
         try:
-            entities = self._slice(principal, resource)
-            result = cedarpy.is_authorized(request, self._policies, entities, self._schema)
+            entities = kept.entities.with_added_json_str(json.dumps(added), schema)
+            result = cedarpy.is_authorized(request, self._policies, entities, schema)
         except ValueError as error:
             raise PolicyErrored(str(error)) from error
         if result.diagnostics.errors:
             raise PolicyErrored("; ".join(result.diagnostics.errors))
         determining = _ids(result)
         if result.decision is not cedarpy.Decision.Allow:
-            raise PolicyDenied(determining)
+            return _Refused(determining)
         return Decision(determining)
 
-    def _slice(self, principal: Principal, resource: Resource) -> cedarpy.Entities:
-        """Principal and resource, both checked against the schema."""
-        added = json.dumps([entity_json(resource)])
-        return self._principal_slice(principal).with_added_json_str(added, self._schema)
-
-    def _principal_slice(self, principal: Principal) -> cedarpy.Entities:
-        """The principal's entity, kept: it is the larger half of a slice and stays until a duty changes."""
+    def _principal(self, principal: Caller) -> _Kept:
+        """The principal's entity: it is the larger half of a slice and stays until a duty changes."""
         standing = standing_of(principal)
-        kept = self._kept.pop(standing, None)
-        if kept is None:
-            text = json.dumps([entity_json(principal_resource(principal))])
-            kept = cedarpy.Entities.from_json_str(text, self._schema)
-        self._kept[standing] = kept
+        kept = self._kept.get(standing)
+        if kept is not None:
+            self._kept.move_to_end(standing)
+            return kept
+        text = json.dumps([entity_json(principal_resource(principal))])
+        try:
+            entities = cedarpy.Entities.from_json_str(text, self._schema)
+        except ValueError as error:
+            raise PolicyErrored(str(error)) from error
+        kept = self._kept[standing] = _Kept(principal_ref(principal), entities)
         if len(self._kept) > _KEPT_PRINCIPALS:
             self._kept.popitem(last=False)
         return kept
+
+
+def _names_another_of_its_type(question: _Question) -> bool:
+    """Whether the resource might be the principal or what the context names: then nothing is left out."""
+    kind = question.resource.type
+    return kind == question.kept.ref.type or any(
+        isinstance(value, EntityRef) and value.type == kind for value in question.circumstances.values()
+    )
+
+
+def _cut(question: _Question, reads: Reads) -> _Question:
+    """The question with nothing in it that the policies do not read."""
+    resource = question.resource
+    attributes = {
+        name: value
+        for name, value in resource.attributes.items()
+        if name in reads.resource and value is not None
+    }
+    circumstances = {name: value for name, value in question.circumstances.items() if name in reads.context}
+    return question._replace(
+        resource=Resource(resource.type, resource.id if reads.identity else _UNNAMED, attributes),
+        circumstances=circumstances,
+        device=question.device if "device" in circumstances else None,
+    )
+
+
+def _key(cut: _Question) -> Hashable:
+    """Everything that Cedar is told beside the principal."""
+    resource = cut.resource
+    return (
+        cut.action,
+        resource.type,
+        resource.id,
+        tuple(resource.attributes.items()),
+        tuple(cut.circumstances.items()),
+        cut.device,
+    )
+
+
+def _add_device(added: list[dict[str, Any]], device: dict[str, Any]) -> None:
+    """Put the device beside the resource, unless it is the resource. Raises PolicyErrored if they differ."""
+    if added[0]["uid"] != device["uid"]:
+        added.append(device)
+    elif added[0] != device:
+        raise PolicyErrored("the session's device and the resource are one device and differ")
 
 
 def _parse_schema(schema: str) -> cedarpy.Schema:

@@ -13,8 +13,10 @@ from uuid import UUID
 
 from foundation.identity.principal import (
     AnonymousPrincipal,
+    ChannelPrincipal,
     CitizenPrincipal,
     Duty,
+    OfficialDevice,
     OfficialPrincipal,
     Principal,
     SystemPrincipal,
@@ -27,7 +29,13 @@ LEVELS = {"aal1": 1, "aal2": 2, "aal3": 3}
 """`acr` to the Long that policies compare."""
 DUTY_KINDS = frozenset({"handler", "lead", "city_operator", "platform_admin"})
 """Kinds of duties (nhiệm vụ) that policies know. Another kind is refused: it might be one that restricts."""
+NETWORK_KINDS = frozenset({"city", "internet", "unknown"})
+"""Kinds of networks that policies know. Another kind is refused: it might be one that restricts."""
 _UNIT_CODE = re.compile(r"[0-9]{5}|(?P<letter>[CDP])[0-9]{4}")
+
+
+Caller: TypeAlias = Principal | ChannelPrincipal
+"""Whom policies decide about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,17 @@ def official_ref(official_id: UUID) -> EntityRef:
     return EntityRef("Official", str(official_id))
 
 
-def principal_ref(principal: Principal) -> EntityRef:
+def device_ref(thumbprint: str) -> EntityRef:
+    """A device (thiết bị) by its key's thumbprint."""
+    return EntityRef("Device", thumbprint)
+
+
+def channel_ref(name: str) -> EntityRef:
+    """A channel (kênh) by its name."""
+    return EntityRef("Channel", name)
+
+
+def principal_ref(principal: Caller) -> EntityRef:
     """The Cedar entity that stands for `principal`."""
     match principal:
         case AnonymousPrincipal():
@@ -82,10 +100,14 @@ def principal_ref(principal: Principal) -> EntityRef:
             return official_ref(principal.official_id)
         case SystemPrincipal():
             return EntityRef("System", principal.name)
+        case ChannelPrincipal():
+            return channel_ref(principal.name)
 
 
-def standing_of(principal: Principal) -> Hashable:
+def standing_of(principal: Caller) -> Hashable:
     """All that `principal_resource` depends on: the same for a person until a duty changes."""
+    if isinstance(principal, ChannelPrincipal):
+        return ("channel", principal.name, principal.state)
     if not isinstance(principal, OfficialPrincipal):
         return principal_ref(principal)
     return (
@@ -98,11 +120,22 @@ def standing_of(principal: Principal) -> Hashable:
     )
 
 
-def principal_resource(principal: Principal) -> Resource:
+def principal_resource(principal: Caller) -> Resource:
     """The entity of `principal` with its attributes. Raises PolicyErrored: unknown duty or unit code."""
     ref = principal_ref(principal)
-    attributes = _official_attributes(principal) if isinstance(principal, OfficialPrincipal) else {}
-    return Resource(ref.type, ref.id, attributes)
+    match principal:
+        case OfficialPrincipal():
+            return Resource(ref.type, ref.id, _official_attributes(principal))
+        case ChannelPrincipal():
+            return Resource(ref.type, ref.id, {"state": principal.state})
+        case _:
+            return Resource(ref.type, ref.id, {})
+
+
+def device_resource(device: OfficialDevice) -> Resource:
+    """The entity of an official's device."""
+    ref = device_ref(device.thumbprint)
+    return Resource(ref.type, ref.id, {"official": official_ref(device.owner_id), "state": device.state})
 
 
 def body_of(unit_code: str) -> str:
@@ -113,16 +146,28 @@ def body_of(unit_code: str) -> str:
     return "party" if match["letter"] == "P" else "city"
 
 
-def context_of(principal: Principal, now: datetime) -> dict[str, Any]:
-    """How and when: `now`, `acr` (0 without a session) and, only with a session, `sign_in_age` in seconds.
+def circumstances_of(principal: Caller, now: datetime) -> dict[str, Value]:
+    """How, when and from where: `now`, `network`, `acr` (0 without a session).
 
-    Raises PolicyErrored when the session's level is unknown or its sign-in lies in the future.
+    Only with a session `sign_in_age` in seconds, only on a known device `device`. Raises PolicyErrored when
+    the kind of network or the session's level is unknown, the sign-in lies in the future, or `now` is naive.
     """
-    context: dict[str, Any] = {"now": to_json(now), "acr": 0}
+    if now.tzinfo is None:
+        raise PolicyErrored("a moment without a time zone")
+    if principal.origin.network_kind not in NETWORK_KINDS:
+        raise PolicyErrored("the kind of network is unknown")
+    circumstances: dict[str, Value] = {"now": now, "acr": 0, "network": principal.origin.network_kind}
     if isinstance(principal, CitizenPrincipal | OfficialPrincipal):
-        context["acr"] = _level(principal.session)
-        context["sign_in_age"] = _sign_in_age(principal.session, now)
-    return context
+        circumstances["acr"] = _level(principal.session)
+        circumstances["sign_in_age"] = _sign_in_age(principal.session, now)
+    if isinstance(principal, OfficialPrincipal) and principal.device is not None:
+        circumstances["device"] = device_ref(principal.device.thumbprint)
+    return circumstances
+
+
+def context_of(principal: Caller, now: datetime) -> dict[str, Any]:
+    """Cedar's JSON of `circumstances_of`."""
+    return {name: to_json(value) for name, value in circumstances_of(principal, now).items()}
 
 
 def entity_json(resource: Resource) -> dict[str, Any]:

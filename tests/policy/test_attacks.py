@@ -19,7 +19,7 @@ entity Official = {
   city_operator: Bool, platform_admin: Bool,
 };
 entity Report = { weight: Long, secret: Bool, handler: Unit };
-type Context = { now: datetime, acr: Long, sign_in_age?: Long };
+type Context = { now: datetime, acr: Long, network: String, sign_in_age?: Long };
 action "inside";
 action "read" in ["inside"] appliesTo { principal: [Official], resource: [Report], context: Context };
 """
