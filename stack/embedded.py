@@ -12,30 +12,31 @@ from pathlib import Path
 
 from stack import certificates, packages, realms
 from stack.errors import StackError
-from stack.home import ROOT, Home
+from stack.home import PEOPLE, ROOT, Home
 from stack.keycloak import ROLE as KEYCLOAK_ROLE
 from stack.keycloak import Distribution, Keycloak, cache_folder, is_here
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
+from stack.realm_snapshot import RealmSnapshot
 from stack.services import OFFICIALS, Services
 from stack.settings_files import write_settings
 from stack.soc import SocReceiver
 from stack.supervisor import Part, Supervisor
 
-PEOPLE = ROOT / "deploy" / "local" / "people.yaml"
 _ROOM = 2 * 1024**3
 Step = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
 class EmbeddedStack:
-    """One home's stack. `step` shows what is being done; `durable=False` and `die_with_us` are for tests."""
+    """One home's stack. `step` shows what is being done; The other options are for tests."""
 
     home: Home
     ports: Ports
     step: Step
     durable: bool = True
     die_with_us: bool = False
+    snapshot: RealmSnapshot | None = None
 
     @cached_property
     def supervisor(self) -> Supervisor:
@@ -119,6 +120,8 @@ class EmbeddedStack:
             packages.ensure(needed, self.home.log("packages"))
         with self.step("Keys and certificates"):
             self.soc.prepare()
+            if self.snapshot is not None and self.snapshot.exists():
+                self.snapshot.bring_secrets(self.home)
             realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url)
             self.services.write_settings()
         with self.step("Keycloak's program"):
@@ -134,6 +137,8 @@ class EmbeddedStack:
             for cluster in (self.keycloak_database, self.backend, self.vault):
                 self.supervisor.wait_ready(cluster_part(cluster))
             self.keycloak_database.bootstrap(KEYCLOAK_ROLE, KEYCLOAK_ROLE, "NOCREATEROLE")
+            if self.snapshot is not None and self.snapshot.exists():
+                self.snapshot.restore(self.keycloak_database, self.ports)
         # Keycloak takes longest and needs none of what follows: its start goes on beside it.
         self.supervisor.launch(keycloak)
         with self.step("Databases migrated"):
@@ -145,6 +150,8 @@ class EmbeddedStack:
             self.supervisor.start(soc)
         with self.step("Keycloak"):
             self.supervisor.wait_ready(keycloak)
+            if self.snapshot is not None and not self.snapshot.exists():
+                self.snapshot.save(self.home, self.keycloak_database, self.ports)
         with self.step("Our services"):
             parts = self.services.parts()
             for part in parts:

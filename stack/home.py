@@ -10,6 +10,7 @@ from pathlib import Path
 from stack.errors import StackError
 
 ROOT = Path(__file__).resolve().parent.parent
+PEOPLE = ROOT / "deploy" / "local" / "people.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,16 @@ class Home:
     @property
     def sockets(self) -> Path:
         """A socket's path has at most 107 bytes (unix(7)): so not below `folder`."""
-        return Path(f"/tmp/ioc-{self.digest}")  # noqa: S108 - its owner is checked in `prepare`
+        return Path(f"/tmp/ioc-{self.digest}")  # noqa: S108 - its owner is checked in `prepare_sockets`
 
     def prepare(self) -> None:
-        """Make the folders. Raises StackError when somebody else holds the socket directory's name."""
+        """Make the folders."""
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         for name in ("tls", "secrets", "settings", "logs", "run", "keycloak", "soc", "cache"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+
+    def prepare_sockets(self) -> None:
+        """Make the socket directory. Raises StackError when somebody else holds its name."""
         self.sockets.mkdir(mode=0o711, exist_ok=True)
         found = self.sockets.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():

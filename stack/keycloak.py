@@ -34,7 +34,7 @@ _FEATURES_OFF = (
     "kerberos,ciba,device-flow,impersonation,twitter-broker,kubernetes-service-accounts,jwt-authorization-grant,"
     "client-auth-federated,step-up-authentication-saml,identity-brokering-api"
 )
-_BUILD_OPTIONS = ["--db=postgres", "--health-enabled=true", f"--features-disabled={_FEATURES_OFF}"]
+BUILD_OPTIONS = ["--db=postgres", "--health-enabled=true", f"--features-disabled={_FEATURES_OFF}"]
 # What kc.sh passes, without its G1 collector: two collectors at once stop the virtual machine.
 _JAVA_OPTIONS = [
     "-XX:MetaspaceSize=96M",
@@ -78,7 +78,7 @@ class Distribution:
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
-        options = hashlib.sha256(" ".join([VERSION, java(), *_BUILD_OPTIONS]).encode()).hexdigest()[:8]
+        options = hashlib.sha256(" ".join([VERSION, java(), *BUILD_OPTIONS]).encode()).hexdigest()[:8]
         self.folder = cache / f"keycloak-{VERSION}-{options}"
 
     @property
@@ -104,7 +104,7 @@ class Distribution:
                 content.extractall(partial)
             (partial / f"keycloak-{VERSION}").rename(self.folder)
             partial.rmdir()
-            _run([*self.command(self.folder), "build", *_BUILD_OPTIONS], log, "its build failed")
+            _run([*self.command(self.folder), "build", *BUILD_OPTIONS], log, "its build failed")
             (self.folder / "built").touch()
 
     def command(self, home: Path) -> list[str]:

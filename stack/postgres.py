@@ -4,6 +4,7 @@ Nobody is trusted: every connection, the superuser's too, proves a password by S
 Clusters listen on unix sockets; Keycloak's also on the loopback, since JDBC speaks TCP.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -146,6 +147,7 @@ class PostgresCluster:
         return [str(binaries(self.account) / "postgres"), "-D", str(self.data)]
 
     def _write_configuration(self) -> None:
+        self.home.prepare_sockets()
         self.sockets.mkdir(mode=0o700, exist_ok=True)
         self.account.own(self.sockets)
         on = "on" if self.durable else "off"
@@ -183,6 +185,8 @@ class PostgresCluster:
         """Delete the data and the sockets of a stopped cluster."""
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.rmtree(self.sockets, ignore_errors=True)
+        with contextlib.suppress(OSError):  # other clusters' data is still there, or there never was any
+            self.data.parent.rmdir()
 
     def bootstrap(self, role: str, database: str, role_options: str = "CREATEROLE") -> None:
         """Make the login role and the database that it owns. Done once; a second call changes nothing."""

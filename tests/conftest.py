@@ -17,8 +17,10 @@ from cli.client import Endpoints, IocClient, Person
 from foundation.settings import DatabaseSettings
 from stack.embedded import EmbeddedStack, Step, cluster_part
 from stack.home import ROOT, Home
+from stack.keycloak import cache_folder
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
+from stack.realm_snapshot import RealmSnapshot
 from stack.settings_files import write_settings
 from stack.supervisor import Supervisor
 
@@ -97,7 +99,14 @@ def _home(prefix: str) -> Iterator[Home]:
 def running_stack(pytestconfig: pytest.Config) -> Iterator[RunningStack]:
     """All parts with the demo people, from the first test that asks until the last test is done."""
     with _home("ioc-stack-") as home:
-        stack = EmbeddedStack(home, Ports.unused(), _shown(pytestconfig), durable=False, die_with_us=True)
+        stack = EmbeddedStack(
+            home,
+            Ports.unused(),
+            _shown(pytestconfig),
+            durable=False,
+            die_with_us=True,
+            snapshot=RealmSnapshot(cache_folder()),
+        )
         stack.start()
         try:
             yield RunningStack(stack)

@@ -32,4 +32,3 @@ def test_passwords_are_not_on_the_command_line(tmp_path: Path) -> None:
     line = " ".join(part.command())
     assert cluster.password_file(ROLE).read_text() not in line
     assert home.secret("keycloak-admin").read_text() not in line
-    home.remove_sockets()

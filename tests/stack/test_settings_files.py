@@ -36,7 +36,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     tls = certificates.ensure(home.folder / "tls")
     services = Services(home, ports, PostgresCluster(home, "backend"), tls)
     services.write_settings()
-    home.remove_sockets()
     return Written(services)
 
 

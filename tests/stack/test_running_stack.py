@@ -1,0 +1,63 @@
+"""The whole system together, as `./ioc up` starts it."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.conftest import RunningStack
+
+_NAME = "{ viewer { ... on Official { name unit { code } } } }"
+
+
+async def test_officer_signs_in_and_is_known_with_the_working_unit(running_stack: RunningStack) -> None:
+    async with running_stack.client("minh") as minh:
+        answer = await minh.graphql(_NAME)
+    assert answer["data"]["viewer"] == {"name": "Trần Văn Minh", "unit": {"code": "00070"}}
+
+
+async def test_first_use_of_a_session_reaches_the_soc(running_stack: RunningStack) -> None:
+    async with running_stack.client("thao") as thao:
+        await thao.graphql(_NAME)
+    await _until(lambda: bool(_opened_sessions(running_stack)))
+    assert _opened_sessions(running_stack)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if holds():
+            return
+        await asyncio.sleep(0.3)
+
+
+def _opened_sessions(stack: RunningStack) -> list[str]:
+    if not stack.soc_file.exists():
+        return []
+    events = [json.loads(line) for line in stack.soc_file.read_text(encoding="utf-8").splitlines()]
+    return [event["metadata"]["uid"] for event in events if event["unmapped"]["action"] == "session.open"]
+
+
+async def test_api_is_refused_by_a_client_that_does_not_trust_the_local_authority(
+    running_stack: RunningStack,
+) -> None:
+    async with httpx.AsyncClient(trust_env=False) as stranger:
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            await stranger.get(f"{running_stack.endpoints.api_url}/health/live")
+
+
+def test_every_part_runs(running_stack: RunningStack) -> None:
+    parts = running_stack.stack.supervisor.running()
+    assert [part.name for part in parts if not part.identity.is_alive()] == []
+    assert {part.name for part in parts} == {
+        "postgres-backend",
+        "postgres-vault",
+        "postgres-keycloak",
+        "keycloak",
+        "soc",
+        "api",
+        "worker",
+        "relay",
+        "directory",
+    }
