@@ -83,6 +83,8 @@ class ApiSettings(Section, frozen=True):
     """Trusted documents (*.graphql): the only ones that production runs."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     trusted_proxies: list[str] = []
+    policy_sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
+    """Share of the lists whose rows are decided again; 1 in tests."""
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:

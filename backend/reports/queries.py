@@ -1,10 +1,12 @@
 """Reads of reports: lists in constant work, one report, its timeline, and what anybody may follow."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import asyncpg
 
+from backend.reports.filters import ReportFilter
 from backend.reports.sql import (
     CITY_LIST,
     CITY_ONE,
@@ -48,18 +50,31 @@ _INTERNAL_STEPS = frozenset({ReportStep.FORWARDED})
 
 
 class ReportQueries:
-    """Reads of reports. Row-level security is the wall; the policy decides single objects as well."""
+    """Reads of reports. Row-level security is the wall; the policy decides single objects as well.
 
-    def __init__(self, database: Database, policy: PolicyEngine, clock: Clock) -> None:
+    Of the lists a share `recheck` (0 to 1) is decided again, row by row; `draw` gives numbers in [0, 1).
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        policy: PolicyEngine,
+        clock: Clock,
+        recheck: float = 1.0,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
         self._database = database
         self._policy = policy
         self._clock = clock
+        self._filter = ReportFilter(database, policy, clock, recheck, draw)
 
     async def mine(self, principal: CitizenPrincipal, page: PageRequest) -> Page[Report]:
         """The citizen's own reports, newest first."""
         intent = AuditEvent("report.list_own", activity=Activity.READ)
         async with self._database.read_scope(principal, intent) as scope:
+            self._filter.own(principal)
             rows = await _listed(scope, MINE, page, principal.citizen_id)
+            await self._filter.recheck(scope, principal, rows)
         return _page(rows, page, principal)
 
     async def of_units(
@@ -72,12 +87,13 @@ class ReportQueries:
         """Reports that the official's units handle or handled, newest first.
 
         `units` narrows to these units; what the official may not see is left out without a word.
-        Raises InvalidInput for more than 200 units.
+        Raises InvalidInput for more than 200 units, Forbidden for whom the policies bar from every report.
         """
         intent = AuditEvent("report.list", activity=Activity.READ, unit=principal.unit_code)
         async with self._database.read_scope(principal, intent) as scope:
             asked = await self._asked(scope, principal, units)
             rows = await _unit_rows(scope, asked, state, page)
+            await self._filter.recheck(scope, principal, rows)
         return _page(rows, page, principal)
 
     async def one(self, principal: Principal, code: str) -> Report:
@@ -126,14 +142,15 @@ class ReportQueries:
     async def _asked(
         self, scope: ReadScope, principal: OfficialPrincipal, codes: tuple[str, ...] | None
     ) -> list[int] | None:
-        """Inner ids of the units to list; None for the whole city."""
+        """Inner ids of the units to list; None for the whole city. Raises as `ReportFilter.of_units`."""
+        listable = self._filter.of_units(principal)
         if codes is None:
-            return None if principal.city_level else sorted(principal.units)
+            return None if listable.everything else sorted(listable.units)
         if len(codes) > MAX_UNITS_ASKED:
             raise InvalidInput("units")
         rows = await scope.rows(UNIT_IDS, list(codes))
         found = {row["id"] for row in rows}
-        return sorted(found if principal.city_level else found & principal.units)
+        return sorted(found if listable.everything else found & listable.units)
 
 
 async def _unit_rows(

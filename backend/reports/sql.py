@@ -7,9 +7,9 @@ constant work for a small and a large unit, on the first page and on any other.
 from dataclasses import dataclass
 
 _COLUMNS = """
-r.id, r.code, r.citizen_id, r.category, r.ward_id, r.place, r.body, r.state, r.participants, r.answer,
-r.closing_reason, r.routing_reason ->> 'rule' AS routing_rule, r.version, r.created_at, r.updated_at,
-w.code AS ward_code, w.name AS ward_name, h.code AS handler_code, h.name AS handler_name
+r.id, r.code, r.citizen_id, r.category, r.ward_id, r.handler_id, r.place, r.body, r.state, r.participants,
+r.answer, r.closing_reason, r.routing_reason ->> 'rule' AS routing_rule, r.version, r.created_at,
+r.updated_at, w.code AS ward_code, w.name AS ward_name, h.code AS handler_code, h.name AS handler_name
 """
 _UNITS = "JOIN tenancy.unit w ON w.id = r.ward_id JOIN tenancy.unit h ON h.id = r.handler_id"
 

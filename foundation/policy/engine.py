@@ -39,7 +39,7 @@ from foundation.policy.entities import (
     standing_of,
     to_json,
 )
-from foundation.policy.errors import PolicyDenied, PolicyErrored, PolicyInvalid
+from foundation.policy.errors import PolicyDenied, PolicyErrored, PolicyInvalid, PolicyRefusal
 from foundation.policy.reads import Reads, reads_of
 from foundation.policy.shapes import Shape, shape_of
 
@@ -139,8 +139,15 @@ class PolicyEngine:
     def authorise_many(
         self, principal: Caller, action: str, resources: Sequence[Resource], *, now: datetime
     ) -> tuple[Decision, ...]:
-        """Decide `action` on each of `resources`. Raises as `authorise`, for the first that is refused."""
-        return tuple(self.authorise(principal, action, resource, now=now) for resource in resources)
+        """Decide `action` on each of `resources`. Raises as `authorise`, naming the first that is refused."""
+        decisions = []
+        for resource in resources:
+            try:
+                decisions.append(self.authorise(principal, action, resource, now=now))
+            except PolicyRefusal as refusal:
+                refusal.resource_id = resource.id
+                raise
+        return tuple(decisions)
 
     def reads(self, action: str, principal_type: str) -> Reads:
         """What the policies read when a principal of this type asks for `action`."""
