@@ -66,6 +66,53 @@ class AuditSettings(Section, frozen=True):
     log: Literal["backend", "vault"]
 
 
+class Rate(Section, frozen=True):
+    """`amount` at once; each comes back after `seconds / amount`."""
+
+    amount: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+
+
+class OperationRate(Section, frozen=True):
+    """Of one root field or trusted document ("sha256:…"). Strangers are counted by network."""
+
+    amount: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=86_400)]
+    who: Literal["anonymous", "citizen", "official", "anyone"] = "anyone"
+    refused_only: bool = False
+    """What was answered without a refusal is given back: this counts wrong guesses."""
+
+    @property
+    def rate(self) -> Rate:
+        """How often."""
+        return Rate(amount=self.amount, seconds=self.seconds)
+
+
+OPERATIONS = {
+    # Nobody reports ten problems an hour for long; each costs an officer's time.
+    "submitReport": OperationRate(amount=10, seconds=3_600, who="citizen"),
+    # A code has 80 bits. Who guesses is stopped long before; who follows his own reports is not counted.
+    "trackReport": OperationRate(amount=10, seconds=60, who="anonymous", refused_only=True),
+}
+
+
+class LimitsSettings(Section, frozen=True):
+    """How often. A network is a /24 or /48; thousands share one behind a mobile carrier's translation."""
+
+    anonymous: Rate = Rate(amount=60, seconds=60)
+    """Requests without credentials, per network."""
+    sign_in: Rate = Rate(amount=120, seconds=60)
+    """Credentials that were refused, per network; then only devices that signed in before are heard."""
+    person: Rate = Rate(amount=300, seconds=60)
+    """All requests of a person."""
+    operations: dict[str, OperationRate] = {}
+    """Added to OPERATIONS, or in place of one of them."""
+
+    def of_operations(self) -> dict[str, OperationRate]:
+        """All limits of single operations."""
+        return {**OPERATIONS, **self.operations}
+
+
 class ApiSettings(Section, frozen=True):
     """services/api.py."""
 
@@ -85,6 +132,7 @@ class ApiSettings(Section, frozen=True):
     trusted_proxies: list[str] = []
     policy_sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     """Share of the lists whose rows are decided again; 1 in tests."""
+    limits: LimitsSettings = LimitsSettings()
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:

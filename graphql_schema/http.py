@@ -1,7 +1,9 @@
 """`/graphql`: one request from its octets to its answer. Who calls is the gateway's word, never ours."""
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -18,6 +20,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 from foundation.errors import Refusal
 from foundation.identity.challenges import IdentityRefusal, StepUpRequired, Unauthenticated
 from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
+from foundation.limits.refusals import LimitRefusal
 from foundation.recording import Activity, AuditEvent
 from graphql_schema import transport
 from graphql_schema.context import Codecs, GraphQLContext
@@ -40,6 +43,14 @@ class Gateway(Protocol):
 
     def origin_of(self, parts: RequestParts) -> Origin:
         """The request's id, network and language."""
+        ...
+
+    async def before_reading(self, parts: RequestParts, origin: Origin) -> None:
+        """Raise a LimitRefusal, recorded, before the body is read."""
+        ...
+
+    def limited(self, principal: Principal, names: Sequence[str]) -> AbstractAsyncContextManager[None]:
+        """Around the execution of root fields and a document. Raises a LimitRefusal, recorded, before it."""
         ...
 
     async def authenticate(self, parts: RequestParts, origin: Origin) -> Principal:
@@ -124,12 +135,14 @@ class GraphQLEndpoint:
         call = _Call(parts, origin, AnonymousPrincipal(origin))
         try:
             call.media_type = transport.media_type_of(headers.one("accept"))
+            await self._gateway.before_reading(parts, origin)
             request = await self._request(scope, receive, headers)
             if parts.authorization:
                 call.principal = await self._gateway.authenticate(parts, origin)
             document = self._documents.find(request.query, request.document_id)
             await self._admit(call, document)
-            return await self._answer(call, document, request, headers)
+            async with self._gateway.limited(call.principal, (*document.roots, document.id)):
+                return await self._answer(call, document, request, headers)
         except RequestRefused as refusal:
             await self._gateway.refused(call.principal, AuditEvent(ACTION, activity=Activity.READ), refusal)
             return _request_error(call, refusal.status, [_shown(refusal, parts)], in_200=refusal.in_200)
@@ -147,7 +160,12 @@ class GraphQLEndpoint:
         if scope["method"] != "POST":
             raise transport.MethodRefused
         transport.check_content_type(headers)
-        return transport.request_of_body(await transport.read_body(receive, self._limits.body_octets))
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                body = await transport.read_body(receive, self._limits.body_octets)
+        except TimeoutError as error:
+            raise transport.BodyTooSlow from error
+        return transport.request_of_body(body)
 
     async def _admit(self, call: _Call, document: Document) -> None:
         """The document may run for this caller, or an IdentityRefusal. Nothing has run yet."""
@@ -232,7 +250,10 @@ def _request_error(call: _Call, status: int, errors: list[dict[str, Any]], *, in
 
 
 def _not_let_in(refusal: Refusal, parts: RequestParts) -> _Reply:
-    """Identity said no: the same status and header whatever the media type (RFC 6750, 9449, 9470)."""
+    """Identity or a limit said no: the same answer whatever the media type (RFC 6585, 6750, 9449, 9470)."""
+    if isinstance(refusal, LimitRefusal):
+        error = _shown(refusal, parts, retryAfterSeconds=refusal.retry_after)
+        return _refusal_reply(refusal.status, error, {"retry-after": str(refusal.retry_after)})
     details = {name: value for name, value in refusal.details.items() if name in {"acrValues", "maxAge"}}
     if not isinstance(refusal, IdentityRefusal):
         return _refusal_reply(HTTPStatus.FORBIDDEN, _shown(refusal, parts))

@@ -97,6 +97,7 @@ class Limits:
     """What a document may cost before it is known what it does."""
 
     body_octets: int = 65_536
+    body_seconds: float = 10.0
     characters: int = 16_384
     tokens: int = 2_000
     depth: int = 12

@@ -52,6 +52,13 @@ class RequestTooLarge(TransportRefused):
     status: ClassVar[int] = 413
 
 
+class BodyTooSlow(TransportRefused):
+    """A body that did not arrive in time."""
+
+    code = "graphql.body_too_slow"
+    status: ClassVar[int] = 408
+
+
 class MethodRefused(TransportRefused):
     """Neither POST nor GET."""
 

@@ -31,15 +31,17 @@ from foundation.cursors import Cursors
 from foundation.database.database import Database
 from foundation.identity.authenticator import Authenticator, keycloak_http
 from foundation.ids import GlobalIds, new_uuid
+from foundation.limits.limiter import Limiter
 from foundation.policy.engine import PolicyEngine
 from foundation.settings import ApiSettings, DatabaseSettings, load, read_secret
 from graphql_schema.context import Codecs
-from graphql_schema.execution.documents import Documents
+from graphql_schema.execution.documents import Documents, id_of, read_folder
 from graphql_schema.http import GraphQLEndpoint
 from graphql_schema.limits import Limits
 from graphql_schema.schema import build
 from graphql_schema.services import Services
 from services.gateway import ApiGateway
+from services.limits import ApiLimits, DatabasePool, RefusalsOfRequests
 from services.networks import Networks
 from services.routes import backchannel_logout_route, health_routes
 
@@ -57,6 +59,7 @@ class Parts:
     settings: ApiSettings
     clock: Clock
     refusals: RefusalCounter
+    watched: RefusalsOfRequests
     database: Database
 
 
@@ -71,7 +74,8 @@ def parts_of(settings: ApiSettings) -> Parts:
         random_bytes=secrets.token_bytes,
         refusals=refusals,
     )
-    return Parts(settings, clock, refusals, Database(settings.database, recorder))
+    watched = RefusalsOfRequests(recorder)
+    return Parts(settings, clock, refusals, watched, Database(settings.database, watched))
 
 
 def services_of(parts: Parts) -> Services:
@@ -104,9 +108,7 @@ def endpoint_of(parts: Parts, gateway: ApiGateway) -> GraphQLEndpoint:
     codecs = Codecs(
         global_ids=GlobalIds(key), cursors=Cursors(key, log_epoch(settings.database), parts.clock)
     )
-    trusted = [
-        file.read_text(encoding="utf-8") for file in sorted(settings.operations_folder.glob("*.graphql"))
-    ]
+    trusted = read_folder(settings.operations_folder)
     limits = Limits()
     documents = Documents(
         schema._schema,  # graphql-core's schema, for which Strawberry has no public name
@@ -125,6 +127,19 @@ def endpoint_of(parts: Parts, gateway: ApiGateway) -> GraphQLEndpoint:
     )
 
 
+def limits_of(parts: Parts) -> ApiLimits:
+    """The limits, counted in the database that all processes share."""
+    schema = build()._schema
+    roots = [name for kind in (schema.query_type, schema.mutation_type) if kind for name in kind.fields]
+    documents = map(id_of, read_folder(parts.settings.operations_folder))
+    return ApiLimits(
+        parts.settings.limits,
+        Limiter(DatabasePool(parts.database)),
+        parts.watched,
+        operations={*roots, *documents},
+    )
+
+
 def create_app() -> Litestar:
     """The application of one server process; its settings file is named by the environment."""
     logs.configure("api")
@@ -136,7 +151,7 @@ def create_app() -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await database.open()
         authenticator = Authenticator(
-            settings.identity, database.pool, clock, keycloak_http(settings.identity)
+            settings.identity, database.pool, clock, keycloak_http(settings.identity), limits.of_person
         )
         await authenticator.open()
         gateway.open(authenticator)
@@ -155,12 +170,15 @@ def create_app() -> Litestar:
             await database.close()
             log.info("api_stopped")
 
+    limits = limits_of(parts)
     gateway = ApiGateway(
         database=database,
         tenancy=TenancyService(database, clock),
         citizens=CitizenService(database, new_uuid),
         clock=clock,
         networks=Networks(settings.trusted_proxies),
+        limits=limits,
+        refusals=parts.refusals,
     )
     return Litestar(
         route_handlers=[

@@ -1,7 +1,10 @@
 """Who calls the api: identity, then duties; the first use of each session is an event."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
+from audit.refusals import RefusalCounter
 from backend.citizens.service import CitizenService
 from backend.tenancy.service import TenancyService
 from foundation.clock import Clock
@@ -18,8 +21,10 @@ from foundation.identity.principal import (
     Principal,
 )
 from foundation.identity.revocation import note_first_use
-from foundation.recording import LOGON, AuditEvent, EventClass
+from foundation.limits.refusals import LimitRefusal, TooManyRequests
+from foundation.recording import LOGON, Activity, AuditEvent, EventClass
 from graphql_schema.transport import RequestParts
+from services.limits import ApiLimits, resource_of
 from services.networks import Networks
 
 SIGN_IN = AuditEvent("session.open", EventClass.AUTHENTICATION, LOGON)
@@ -36,7 +41,11 @@ class ApiGateway:
         citizens: CitizenService,
         clock: Clock,
         networks: Networks,
+        limits: ApiLimits,
+        refusals: RefusalCounter,
     ) -> None:
+        self._limits = limits
+        self._refusals = refusals
         self._authenticator: Authenticator | None = None
         self._database = database
         self._tenancy = tenancy
@@ -57,13 +66,23 @@ class ApiGateway:
         network = self._networks.of(parts.peer, parts.forwarded_for)
         return Origin(parts.request_id, network, parts.language)
 
+    async def before_reading(self, parts: RequestParts, origin: Origin) -> None:
+        """Raise a LimitRefusal, counted, when this network must wait."""
+        try:
+            await self._limits.before_reading(origin, parts.authorization, parts.dpop)
+        except LimitRefusal as refusal:
+            self._refusals.add(origin.network, refusal.code)
+            raise
+
     async def authenticate(self, parts: RequestParts, origin: Origin) -> Principal:
         """Who calls. Raises an IdentityRefusal or NoDutyHere, both recorded."""
         try:
             return await self._authenticated(parts, origin)
         except Refusal as refusal:
-            # Nobody is proven: counted by network and reason, so that nobody can fill the log.
-            await self._database.record_refusal(AnonymousPrincipal(origin), SIGN_IN, refusal)
+            # Nobody is proven: counted by network and reason, so that nobody can fill the log. In memory, so
+            # that a flood takes no connections from those who are let in.
+            self._refusals.add(origin.network, refusal.code)
+            await self._limits.not_let_in(origin, parts.dpop, refusal)
             raise
 
     def check_step_up(self, principal: Principal, acr: str, max_age: timedelta | None) -> None:
@@ -76,8 +95,29 @@ class ApiGateway:
         """Record a refusal that no unit of work has seen."""
         await self._database.record_refusal(principal, intent, refusal)
 
+    @asynccontextmanager
+    async def limited(self, principal: Principal, names: Sequence[str]) -> AsyncIterator[None]:
+        """Around the execution of root fields and a document, by name. Raises a LimitRefusal before it."""
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._limits.of_operations(principal, names))
+            except LimitRefusal as refusal:
+                await self._must_wait(principal, refusal)
+                raise
+            yield
+
+    async def _must_wait(self, principal: Principal, refusal: LimitRefusal) -> None:
+        known = not isinstance(principal, AnonymousPrincipal)
+        if known and isinstance(refusal, TooManyRequests) and refusal.new:
+            intent = AuditEvent("request.wait", activity=Activity.READ, resource=resource_of(refusal))
+            await self._database.record_refusal(principal, intent, refusal)
+        else:
+            # Once a minute is an event; the rest of a flood is counted, whoever sends it.
+            self._refusals.add(principal.origin.network, refusal.code)
+
     async def _authenticated(self, parts: RequestParts, origin: Origin) -> Principal:
         session = await self._door().authenticate(parts.method, parts.path, parts.authorization, parts.dpop)
+        self._limits.let_in(session)
         principal: CitizenPrincipal | OfficialPrincipal
         if session.organisation is None:
             principal = await self._citizens.principal_of(session, origin)

@@ -44,6 +44,12 @@ def register(
         async with database.unscoped() as connection:
             await flush(connection, recorder, clock)
 
+    @app.periodic(cron="* * * * *")
+    @app.task(name="housekeeping.sweep_limits", queueing_lock="housekeeping.sweep_limits")
+    async def sweep_limits(timestamp: int) -> None:
+        async with database.unscoped() as connection:
+            await connection.execute(text("SELECT limits.sweep()"))
+
     @app.periodic(cron="17 * * * *")
     @app.task(name="housekeeping.forget", queueing_lock="housekeeping.forget")
     async def forget(timestamp: int) -> None:

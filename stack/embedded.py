@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from foundation.settings import LimitsSettings
 from stack import certificates, packages, realms
 from stack.errors import StackError
 from stack.home import PEOPLE, ROOT, Home
@@ -37,6 +38,7 @@ class EmbeddedStack:
     durable: bool = True
     die_with_us: bool = False
     snapshot: RealmSnapshot | None = None
+    limits: LimitsSettings = LimitsSettings()
 
     @cached_property
     def supervisor(self) -> Supervisor:
@@ -66,7 +68,7 @@ class EmbeddedStack:
     @cached_property
     def services(self) -> Services:
         """Our own processes."""
-        return Services(self.home, self.ports, self.backend, self.certificates)
+        return Services(self.home, self.ports, self.backend, self.certificates, self.limits)
 
     @cached_property
     def soc(self) -> SocReceiver:

@@ -11,6 +11,7 @@ from foundation.settings import (
     DirectorySettings,
     IdentitySettings,
     KeycloakClientSettings,
+    LimitsSettings,
     RealmSettings,
     RelaySettings,
     Section,
@@ -40,6 +41,7 @@ class Services:
     ports: Ports
     backend: PostgresCluster
     certificates: Certificates
+    limits: LimitsSettings = LimitsSettings()
 
     @property
     def api_url(self) -> str:
@@ -132,6 +134,7 @@ class Services:
             opaque_id_key_file=self.home.secret("opaque-ids"),
             policies_folder=ROOT / "policies" / "backend",
             operations_folder=ROOT / "mobile_contract" / "operations",
+            limits=self.limits,
         )
 
     def _client(self, client_id: str) -> KeycloakClientSettings:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cli.client import Endpoints, IocClient, Person
-from foundation.settings import DatabaseSettings
+from foundation.settings import OPERATIONS, DatabaseSettings, LimitsSettings, Rate
 from stack.embedded import EmbeddedStack, Step, cluster_part
 from stack.home import ROOT, Home
 from stack.keycloak import cache_folder
@@ -25,6 +26,17 @@ from stack.settings_files import write_settings
 from stack.supervisor import Supervisor
 
 _numbers = itertools.count(1)
+
+_OFTEN = Rate(amount=1_000_000, seconds=60)
+WIDE = LimitsSettings(
+    anonymous=_OFTEN,
+    sign_in=_OFTEN,
+    person=_OFTEN,
+    operations={
+        name: msgspec.structs.replace(rule, amount=1_000_000, seconds=60) for name, rule in OPERATIONS.items()
+    },
+)
+"""All tests call from one network; those of the limits start an api of their own."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,7 @@ def running_stack(pytestconfig: pytest.Config) -> Iterator[RunningStack]:
             durable=False,
             die_with_us=True,
             snapshot=RealmSnapshot(cache_folder()),
+            limits=WIDE,
         )
         stack.start()
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -27,13 +27,29 @@ _CREDENTIALS = re.compile(r"([A-Za-z]+) +([A-Za-z0-9_.-]+)")
 
 log = structlog.get_logger()
 
+Limited = Callable[[VerifiedSession], Awaitable[None]]
+
+
+async def unlimited(session: VerifiedSession) -> None:
+    """No limit."""
+
 
 class Authenticator:
-    """Verifies requests of one service. Open it before serving, close it after."""
+    """Verifies requests of one service. Open it before serving, close it after.
+
+    `limited` is asked when token and proof fit and nothing is remembered of them yet, and raises a Refusal: a
+    person who sends too many would fill the memory of proofs.
+    """
 
     def __init__(
-        self, settings: IdentitySettings, pool: revocation.Executor, clock: Clock, http: httpx.AsyncClient
+        self,
+        settings: IdentitySettings,
+        pool: revocation.Executor,
+        clock: Clock,
+        http: httpx.AsyncClient,
+        limited: Limited = unlimited,
     ) -> None:
+        self._limited = limited
         self._origin = settings.public_url
         self._pool = pool
         self._clock = clock
@@ -72,6 +88,7 @@ class Authenticator:
         proof = verify_proof(
             proof_text, method=method, url=self._origin + path, token=token, jkt=session.jkt, now=now
         )
+        await self._limited(session)
         known = await revocation.admit(self._pool, session, proof)
         if self._tokens.is_official(session):
             await self._introspector.confirm(token, session)

@@ -22,6 +22,7 @@ from graphql import (
 
 from graphql_schema import limits
 from graphql_schema.execution.requirements import Requirement, requirement_of
+from graphql_schema.execution.roots import roots_of
 from graphql_schema.limits import Limits, RequestRefused
 
 MAX_ERRORS = 10
@@ -66,6 +67,8 @@ class Document:
     ast: DocumentNode
     operation: OperationDefinitionNode
     requirement: Requirement
+    roots: tuple[str, ...] = ()
+    """Root fields, each as often as it is selected, under whatever alias."""
 
     @property
     def is_mutation(self) -> bool:
@@ -141,7 +144,9 @@ class Documents:
         errors = validate(self._schema, ast, rules, max_errors=MAX_ERRORS, hide_suggestions=True)
         if errors:
             raise DocumentInvalid("graphql.validation", errors)
-        return Document(document_id, ast, operation, requirement_of(self._schema, ast))
+        return Document(
+            document_id, ast, operation, requirement_of(self._schema, ast), roots_of(ast, operation)
+        )
 
     def _parse(self, text: str) -> DocumentNode:
         try:

@@ -1,5 +1,7 @@
 """Services and a gateway at the seam: they remember calls and answer what the test says."""
 
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -210,6 +212,12 @@ class FakeGateway:
 
     def origin_of(self, parts: RequestParts) -> Origin:
         return Origin(parts.request_id, "203.0.113.0", parts.language)
+
+    async def before_reading(self, parts: RequestParts, origin: Origin) -> None:
+        """Nobody must wait."""
+
+    def limited(self, principal: Principal, names: Sequence[str]) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def authenticate(self, parts: RequestParts, origin: Origin) -> Principal:
         self.seen.append(parts)

@@ -1,0 +1,1 @@
+"""How often somebody may do something: limits that all processes share."""
