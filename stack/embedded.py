@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class EmbeddedStack:
     durable: bool = True
     die_with_us: bool = False
     snapshot: RealmSnapshot | None = None
-    limits: LimitsSettings = LimitsSettings()
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
 
     @cached_property
     def supervisor(self) -> Supervisor:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from foundation.settings import (
@@ -41,7 +41,7 @@ class Services:
     ports: Ports
     backend: PostgresCluster
     certificates: Certificates
-    limits: LimitsSettings = LimitsSettings()
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
 
     @property
     def api_url(self) -> str:
