@@ -44,5 +44,5 @@ def _passes(name: str, command: list[str]) -> bool:
     sign = "[green]✓[/green]" if code == 0 else "[red]✗[/red]"
     errors.print(f"{sign} {name:<30} {time.monotonic() - started:6.1f} s")
     if code:
-        errors.print(text, markup=False)
+        errors.print(text, markup=False, soft_wrap=True)
     return code == 0

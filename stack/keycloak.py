@@ -46,6 +46,7 @@ _JAVA_OPTIONS = [
     "-Xmx320m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",  # a file of /tmp that it would share with strangers
     "-Djdk.tls.rejectClientInitiatedRenegotiation=true",
     "--add-opens=java.base/java.util=ALL-UNNAMED",
     "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
@@ -104,12 +105,17 @@ class Distribution:
                 content.extractall(partial)
             (partial / f"keycloak-{VERSION}").rename(self.folder)
             partial.rmdir()
+            (self.folder / "tmp").mkdir(exist_ok=True)
             _run([*self.command(self.folder), "build", *BUILD_OPTIONS], log, "its build failed")
             (self.folder / "built").touch()
 
     def command(self, home: Path) -> list[str]:
         """The virtual machine with Keycloak's home directory, to be followed by Keycloak's own arguments."""
-        folders = [f"-Dkc.home.dir={home}", f"-Djboss.server.config.dir={home / 'conf'}"]
+        folders = [
+            f"-Dkc.home.dir={home}",
+            f"-Djboss.server.config.dir={home / 'conf'}",
+            f"-Djava.io.tmpdir={home / 'tmp'}",
+        ]
         return [java(), *_JAVA_OPTIONS, *folders, "-cp", str(self.jar), _MAIN_CLASS]
 
     def _fetch(self, log: Path) -> Path:
@@ -155,7 +161,7 @@ class Keycloak:
 
     def prepare(self) -> None:
         """A server folder that shares the program and has its own data, with the realms to import."""
-        for name in ("conf", "data/import"):
+        for name in ("conf", "data/import", "tmp"):
             (self._folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in ("lib", "providers", "themes"):
             link = self._folder / name
