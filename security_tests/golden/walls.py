@@ -21,13 +21,13 @@ SELECT format('role %s %s %s %s %s %s %s settings={%s}', r.rolname,
     CASE WHEN r.rolcreatedb THEN 'CREATEDB' ELSE 'nocreatedb' END,
     CASE WHEN r.rolreplication THEN 'REPLICATION' ELSE 'noreplication' END,
     array_to_string(r.rolconfig, ', '))
-FROM pg_roles r WHERE r.oid <> 10 AND r.rolname LIKE %(roles)s
+FROM pg_roles r WHERE r.oid <> 10 AND r.rolname ~ '^DATABASE_'
 """
 _MEMBERS = """
 SELECT format('member %s of %s admin=%s inherit=%s set=%s', m.rolname, r.rolname, a.admin_option,
     a.inherit_option, a.set_option)
 FROM pg_auth_members a JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
-WHERE m.rolname LIKE %(roles)s AND m.oid <> 10
+WHERE m.rolname ~ '^DATABASE_' AND m.oid <> 10
 """
 _DATABASE = f"""
 SELECT format('database grant %s to %s', string_agg(a.privilege_type, ',' ORDER BY a.privilege_type),
@@ -123,7 +123,7 @@ def describe(connection: psycopg.Connection, database: str) -> str:
     connection.execute("SET search_path = ''")
     parts = []
     for title, query in _PARTS.items():
-        rows = connection.execute(query.encode(), {"roles": f"{database}\\_%"}).fetchall()
+        rows = connection.execute(query.replace("DATABASE", database).encode()).fetchall()
         lines = sorted(" ".join(str(row[0]).split()) for row in rows)
         parts.append("\n".join([f"# {title}", *lines]))
     return "\n\n".join(parts) + "\n"
