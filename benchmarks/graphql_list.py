@@ -6,6 +6,7 @@ Neither checks a token here (benchmarks/token_and_proof.py does).
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,12 @@ class _Gateway:
 
     def origin_of(self, parts: Any) -> Origin:
         return self.principal.origin
+
+    async def before_reading(self, parts: Any, origin: Origin) -> None:
+        return None
+
+    def limited(self, principal: Principal, names: Any) -> contextlib.AbstractAsyncContextManager[None]:
+        return contextlib.nullcontext()
 
     async def authenticate(self, parts: Any, origin: Origin) -> Principal:
         return self.principal

@@ -1,1 +1,1 @@
-"""Attacks, threats and golden files: what must not be possible."""
+"""Attacks on the system, each of which succeeded against code without its guard."""
