@@ -26,9 +26,9 @@ _DECISION = re.compile(r"docs/decisions/(?P<name>\d{4}(?:-[a-z0-9-]+\.md)?)")
 _THREAT = re.compile(r"^\| (?P<id>T-[A-Z]+-\d+) \| .* \| (?P<tests>.*) \|$", re.MULTILINE)
 # Written in halves, so that this file does not hold what it looks for.
 _HALVES = (
-    ("/wor", "k/"),
-    ("/roo", "t/"),
-    ("/hom", r"e/[a-z]"),
+    (r"(?<!\w)/wor", "k/"),
+    (r"(?<!\w)/roo", "t/"),
+    (r"(?<!\w)/hom", r"e/[a-z]"),
     ("qua", r"y\.io"),
     ("docker", r"\.io"),
     ("ghcr", r"\.io"),
@@ -123,9 +123,9 @@ def test_decisions_that_the_code_names_exist() -> None:
     assert sorted(name for name in named if name not in decisions and name not in numbers) == []
 
 
-def test_decisions_are_numbered_without_a_hole() -> None:
-    numbers = [int(file.name[:4]) for file in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
-    assert numbers == list(range(1, len(numbers) + 1))
+def test_decisions_have_a_number_each() -> None:
+    numbers = [file.name[:4] for file in (ROOT / "docs" / "decisions").glob("*.md")]
+    assert len(numbers) == len(set(numbers))
 
 
 def test_every_threat_names_a_test_or_an_issue_or_says_that_it_is_not_covered() -> None:

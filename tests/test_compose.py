@@ -1,0 +1,261 @@
+"""docker-compose.yml as a file: every settings file is read, every script is run, no container is."""
+
+import http.server
+import os
+import re
+import subprocess
+import sys
+import threading
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+import yaml
+
+from foundation.settings import (
+    ApiSettings,
+    DatabaseSettings,
+    DirectorySettings,
+    RelaySettings,
+    Section,
+    WorkerSettings,
+    load,
+)
+from stack import keycloak
+from stack.certificates import RELAY_NAME
+from stack.home import ROOT
+from stack.postgres import PostgresCluster, binaries
+from stack.settings_files import write_settings
+from tests.conftest import RunningStack
+
+IMAGES = ROOT / "deploy" / "images"
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+JOBS = {"migrate-backend", "migrate-vault", "passwords-backend", "seed"}
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
+_VALUES = {"IOC_API_PORT": "8443", "IOC_KEYCLOAK_PORT": "8444", "IOC_SOC_PORT": "20514"}
+
+
+def filled(text: str) -> str:
+    """The text with its variables replaced, as Compose does it."""
+    return _VARIABLE.sub(lambda match: _VALUES.get(match["name"], "host.example"), text)
+
+
+def secrets_of(service: dict[str, Any]) -> set[str]:
+    """The secrets that a service may read."""
+    return set(service.get("secrets", ()))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_is_hardened(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert str(service["user"]).split(":")[0] not in {"", "0", "root"}
+    assert not service.get("privileged", False)
+    assert "cap_add" not in service
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_has_a_health_check_or_ends_by_itself(name: str) -> None:
+    service = SERVICES[name]
+    assert ("healthcheck" in service) is (name not in JOBS)
+    assert (service["restart"] == "no") is (name in JOBS)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_has_networks_or_none_at_all(name: str) -> None:
+    service = SERVICES[name]
+    assert ("networks" in service) is not (service.get("network_mode") == "none")
+
+
+def test_networks_are_the_zones() -> None:
+    members: dict[str, set[str]] = {zone: set() for zone in COMPOSE["networks"]}
+    for name, service in SERVICES.items():
+        for zone in service.get("networks", ()):
+            members[zone].add(name)
+    assert members == {
+        "edge": {"api", "keycloak"},
+        "identity": {"api", "keycloak", "directory"},
+        "keycloak-data": {"keycloak", "postgres-keycloak"},
+        "soc": {"relay", "soc"},
+    }
+
+
+def test_only_api_and_keycloak_are_published() -> None:
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"api", "keycloak"}
+
+
+def test_each_secret_is_a_file_that_somebody_reads() -> None:
+    used = set().union(*map(secrets_of, SERVICES.values()))
+    assert used == set(COMPOSE["secrets"])
+    assert all(set(secret) == {"file"} for secret in COMPOSE["secrets"].values())
+
+
+def test_superusers_passwords_reach_their_cluster_and_the_job_alone() -> None:
+    holders = {name: secrets_of(service) for name, service in SERVICES.items()}
+    found = {name for name, secrets in holders.items() if any("superuser" in secret for secret in secrets)}
+    assert found == {"postgres-backend", "postgres-vault", "postgres-keycloak", "passwords-backend"}
+
+
+def test_nothing_has_a_default() -> None:
+    assert [match[0] for match in _VARIABLE.finditer(TEXT) if not match["rest"].startswith(":?")] == []
+
+
+def test_no_secret_stands_in_environment_or_command() -> None:
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            assert "PASSWORD" not in name or name.endswith("_FILE"), name
+            assert "secrets" not in str(value) or name.endswith("_FILE"), name
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "service"),
+    [
+        ("api", ApiSettings, "api"),
+        ("worker", WorkerSettings, "worker"),
+        ("relay", RelaySettings, "relay"),
+        ("directory", DirectorySettings, "directory"),
+        ("migrations-backend", DatabaseSettings, "migrate-backend"),
+        ("migrations-vault", DatabaseSettings, "migrate-vault"),
+    ],
+)
+def test_settings_are_read_by_their_service_and_name_its_own_secrets(
+    tmp_path: Path, config: str, kind: type[Section], service: str
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(filled(COMPOSE["configs"][config]["content"]), encoding="utf-8")
+    settings = load(file, kind)
+    named = re.findall(r"/run/secrets/([^\"']+)", str(msgspec.to_builtins(settings, enc_hook=str)))
+    assert set(named) <= secrets_of(SERVICES[service])
+    assert f"/run/ioc/{config}.toml" in SERVICES[service]["command"]
+
+
+def test_services_run_as_in_production() -> None:
+    texts = {name: tomllib.loads(filled(config["content"])) for name, config in COMPOSE["configs"].items()}
+    found = {name: text["environment"] for name, text in texts.items() if "environment" in text}
+    assert found == dict.fromkeys(("api", "worker", "relay", "directory"), "production")
+
+
+def test_keycloak_is_the_version_and_build_of_the_embedded_stack() -> None:
+    text = (IMAGES / "keycloak" / "Dockerfile").read_text(encoding="utf-8")
+    assert set(re.findall(r"^FROM keycloak/keycloak:(\S+)", text, re.MULTILINE)) == {keycloak.VERSION}
+    (build,) = re.findall(r"kc\.sh build ((?:.*\\\n)*.*)", text)
+    assert sorted(build.replace("\\\n", " ").split()) == sorted(keycloak.BUILD_OPTIONS)
+
+
+def test_receivers_template_is_filled_whole() -> None:
+    text = (IMAGES / "soc" / "Dockerfile").read_text(encoding="utf-8")
+    filled_in = (ROOT / "deploy" / "rsyslog" / "receiver.conf.template").read_text(encoding="utf-8")
+    for old, new in re.findall(r"-e 's\|([^|]+)\|([^|]+)\|g?'", text):
+        assert old in filled_in
+        filled_in = filled_in.replace(old, new)
+    assert re.findall(r"\{[a-z_]+\}", filled_in) == []
+    assert f'tls.permittedPeer=["{RELAY_NAME}"]' in filled_in
+
+
+def test_everything_that_images_copy_exists() -> None:
+    copied = [
+        source
+        for file in IMAGES.rglob("Dockerfile")
+        for line in re.findall(r"^COPY (?!--from)(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        for source in line.split()[:-1]
+    ]
+    assert [source for source in copied if not (ROOT / source).exists()] == []
+
+
+@pytest.fixture
+def as_in_a_container(backend_cluster: PostgresCluster) -> dict[str, str]:
+    """The environment of a script that signs in as superuser."""
+    programs = binaries(backend_cluster.account)
+    password = backend_cluster.password_file(backend_cluster.superuser).read_text(encoding="ascii")
+    return {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PGHOST": str(backend_cluster.sockets),
+        "PGPORT": str(backend_cluster.port),
+        "PGPASSWORD": password,
+        "PGUSER": backend_cluster.superuser,
+        "POSTGRES_USER": backend_cluster.superuser,
+        "IOC_SECRETS_FOLDER": str(backend_cluster.home.folder / "secrets"),
+    }
+
+
+def sign_in(cluster: PostgresCluster, role: str, database: str, password: str) -> str:
+    """Who the server says one is."""
+    with psycopg.connect(
+        host=str(cluster.sockets), port=cluster.port, dbname=database, user=role, password=password
+    ) as connection:
+        row = connection.execute("SELECT current_user").fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_bootstrap_makes_a_migrator_and_its_database(
+    backend_cluster: PostgresCluster, as_in_a_container: dict[str, str]
+) -> None:
+    backend_cluster.password_file("trial_migrator").write_text("it's a 'trial'\n", encoding="ascii")
+    environment = {**as_in_a_container, "IOC_ROLE": "trial_migrator", "IOC_DATABASE": "trial"}
+    subprocess.run([IMAGES / "postgres" / "bootstrap.sh"], env=environment, check=True, capture_output=True)
+    assert sign_in(backend_cluster, "trial_migrator", "trial", "it's a 'trial'") == "trial_migrator"
+    with backend_cluster.connect() as connection:
+        row = connection.execute(
+            "SELECT rolcreaterole, rolsuper FROM pg_roles WHERE rolname = 'trial_migrator'"
+        ).fetchone()
+    assert row == (True, False)
+
+
+def test_passwords_are_set_from_their_files(
+    backend_cluster: PostgresCluster, as_in_a_container: dict[str, str]
+) -> None:
+    with backend_cluster.connect() as connection:
+        connection.execute("CREATE ROLE trial_app LOGIN")
+    backend_cluster.password_file("trial_app").write_text("first", encoding="ascii")
+    script = [IMAGES / "postgres" / "set-passwords.sh", "trial_app"]
+    subprocess.run(script, env=as_in_a_container, check=True, capture_output=True)
+    assert sign_in(backend_cluster, "trial_app", "postgres", "first") == "trial_app"
+
+
+def test_health_of_a_database_role(backend_cluster: PostgresCluster, tmp_path: Path) -> None:
+    settings = WorkerSettings(
+        environment="production",
+        database=backend_cluster.settings("backend_migrator"),
+        audit=msgspec.convert({"log": "backend"}, WorkerSettings.__annotations__["audit"]),
+        policies_folder=tmp_path,
+    )
+    write_settings(tmp_path / "worker.toml", settings)
+    check = [sys.executable, IMAGES / "healthy.py", "database", tmp_path / "worker.toml"]
+    assert subprocess.run(check, check=False, capture_output=True).returncode == 0
+    absent = msgspec.structs.replace(settings.database, port=settings.database.port + 1)
+    write_settings(tmp_path / "worker.toml", msgspec.structs.replace(settings, database=absent))
+    assert subprocess.run(check, check=False, capture_output=True).returncode != 0
+
+
+def test_health_of_the_api(running_stack: RunningStack) -> None:
+    ports, authority = running_stack.stack.ports, running_stack.endpoints.ca_file
+    check = [sys.executable, IMAGES / "healthy.py", "api", "localhost", str(ports.api), authority]
+    assert subprocess.run(check, check=False, capture_output=True).returncode == 0
+    other = [sys.executable, IMAGES / "healthy.py", "api", "other.example", str(ports.api), authority]
+    assert subprocess.run(other, check=False, capture_output=True).returncode != 0
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
+def test_health_of_keycloak(status: int, healthy: bool) -> None:
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        check = [IMAGES / "keycloak" / "ready.sh", str(server.server_address[1])]
+        done = subprocess.run(check, check=False, capture_output=True, timeout=10)
+        server.shutdown()
+    assert (done.returncode == 0) is healthy
