@@ -61,3 +61,22 @@ def test_every_part_runs(running_stack: RunningStack) -> None:
         "relay",
         "directory",
     }
+
+
+@pytest.mark.parametrize("name", ["backend", "vault", "keycloak_database"])
+def test_no_cluster_trusts_anybody(running_stack: RunningStack, name: str) -> None:
+    cluster = getattr(running_stack.stack, name)
+    with cluster.connect() as connection:
+        rows = connection.execute("SELECT DISTINCT auth_method FROM pg_hba_file_rules").fetchall()
+    assert rows == [("scram-sha-256",)]
+
+
+def test_only_keycloaks_cluster_listens_on_a_port_and_on_the_loopback_alone(
+    running_stack: RunningStack,
+) -> None:
+    stack = running_stack.stack
+    listening = {}
+    for cluster in (stack.backend, stack.vault, stack.keycloak_database):
+        with cluster.connect() as connection:
+            listening[cluster.name] = connection.execute("SHOW listen_addresses").fetchone()
+    assert listening == {"backend": ("",), "vault": ("",), "keycloak": ("127.0.0.1",)}
