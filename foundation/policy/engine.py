@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import cedarpy
+import msgspec
 import structlog
 
 from foundation.identity.principal import OfficialDevice, OfficialPrincipal
@@ -40,11 +41,14 @@ from foundation.policy.entities import (
     to_json,
 )
 from foundation.policy.errors import PolicyDenied, PolicyErrored, PolicyInvalid, PolicyRefusal
-from foundation.policy.reads import Reads, reads_of
+from foundation.policy.reads import Reads, may_apply, reads_of
 from foundation.policy.shapes import Shape, shape_of
 
 Effect = Literal["permit", "forbid"]
-_ACTION = re.compile(r'^action "(?P<name>[^"]+)"(?: in \[[^\]]*\])? appliesTo', re.MULTILINE)
+_ACTION = re.compile(
+    r'^action "(?P<name>[^"]+)"(?: in \[(?P<groups>[^\]]*)\])?(?P<asked> appliesTo)?', re.MULTILINE
+)
+_NAME = re.compile(r'"([^"]+)"')
 _STEADY = frozenset({"acr", "network", "device"})
 """What a decision may be remembered by. Anything else in the context, such as `now`, is never the same."""
 _KEPT_PRINCIPALS = 1024
@@ -78,6 +82,13 @@ class _Kept:
         self.decisions: OrderedDict[Hashable, Decision | _Refused] = OrderedDict()
 
 
+class _Part(NamedTuple):
+    """The policies whose scope an action and a type of principal fit, and what they read."""
+
+    reads: Reads
+    policies: cedarpy.PolicySet
+
+
 class _Question(NamedTuple):
     """One question as Cedar is told it: whole, or cut down to what the policies read."""
 
@@ -100,13 +111,14 @@ class PolicyEngine:
         """"permit" or "forbid" of each policy by its id."""
         _validate(policies, self._schema)
         self._policies = cedarpy.PolicySet.from_str(policies)
-        self._trees: tuple[Mapping[str, Any], ...] = tuple(policy_tree(policies)["staticPolicies"].values())
-        self.actions: frozenset[str] = frozenset(_ACTION.findall(str(self._schema)))
+        self._tree = policy_tree(policies)
+        self._scopes = _scopes(str(self._schema))
+        self.actions: frozenset[str] = frozenset(self._scopes)
         """Actions that can be asked for; groups of actions are not among them."""
         self.version = hashlib.sha256("\0".join(self.texts).encode()).hexdigest()
         """Changes whenever a schema or policy changes: part of the key of any decision kept elsewhere."""
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
-        self._reads: dict[tuple[str, str], Reads] = {}
+        self._parts: dict[tuple[str, str], _Part] = {}
         self._fitting: set[tuple[str, str, str, Shape]] = set()
 
     @classmethod
@@ -151,10 +163,19 @@ class PolicyEngine:
 
     def reads(self, action: str, principal_type: str) -> Reads:
         """What the policies read when a principal of this type asks for `action`."""
-        known = self._reads.get((action, principal_type))
+        return self._part(action, principal_type).reads
+
+    def _part(self, action: str, principal_type: str) -> _Part:
+        known = self._parts.get((action, principal_type))
         if known is None:
-            known = reads_of(self._trees, action, principal_type, self.actions)
-            self._reads[action, principal_type] = known
+            applying = {
+                name: body
+                for name, body in self._tree["staticPolicies"].items()
+                if may_apply(body, self._scopes[action], principal_type)
+            }
+            text = cedarpy.policies_from_json_str(json.dumps({**self._tree, "staticPolicies": applying}))
+            known = _Part(reads_of(applying.values()), cedarpy.PolicySet.from_str(text))
+            self._parts[action, principal_type] = known
         return known
 
     def _decide(
@@ -167,10 +188,10 @@ class PolicyEngine:
         question = _Question(self._principal(principal), action, resource, circumstances, device)
         shape = shape_of(resource, circumstances)
         if shape is None:
-            return self._ask(question, self._schema)
+            return self._ask_whole(question)
         fitting = (action, question.kept.ref.type, resource.type, shape)
         if fitting not in self._fitting:
-            outcome = self._ask(question, self._schema)
+            outcome = self._ask_whole(question)
             if len(self._fitting) < _KEPT_SHAPES:
                 self._fitting.add(fitting)
             return outcome
@@ -178,44 +199,24 @@ class PolicyEngine:
 
     def _decide_fitting(self, question: _Question) -> Decision | _Refused:
         """Decide a question whose types Cedar has checked."""
-        reads = self.reads(question.action, question.kept.ref.type)
+        reads, policies = self._part(question.action, question.kept.ref.type)
         if reads.whole or _names_another_of_its_type(question):
-            return self._ask(question, None)
+            return self._ask_whole(question)
         cut = _cut(question, reads)
         if not reads.context <= _STEADY:
-            return self._ask(cut, None)
+            return _ask(cut, policies, None)
         key = _key(cut)
         decisions = question.kept.decisions
         known = decisions.get(key)
         if known is None:
-            known = decisions[key] = self._ask(cut, None)
+            known = decisions[key] = _ask(cut, policies, None)
             if len(decisions) > _KEPT_DECISIONS:
                 decisions.popitem(last=False)
         return known
 
-    def _ask(self, question: _Question, schema: cedarpy.Schema | None) -> Decision | _Refused:
-        """Ask Cedar; with `schema` the question is checked against it first."""
-        kept, action, resource, circumstances, device = question
-        added = [entity_json(resource)]
-        if device is not None and "device" in circumstances:
-            _add_device(added, entity_json(device_resource(device)))
-        request = {
-            "principal": {"type": kept.ref.type, "id": kept.ref.id},
-            "action": {"type": "Action", "id": action},
-            "resource": {"type": resource.type, "id": resource.id},
-            "context": json.dumps({name: to_json(value) for name, value in circumstances.items()}),
-        }
-        try:
-            entities = kept.entities.with_added_json_str(json.dumps(added), schema)
-            result = cedarpy.is_authorized(request, self._policies, entities, schema)
-        except ValueError as error:
-            raise PolicyErrored(str(error)) from error
-        if result.diagnostics.errors:
-            raise PolicyErrored("; ".join(result.diagnostics.errors))
-        determining = _ids(result)
-        if result.decision is not cedarpy.Decision.Allow:
-            return _Refused(determining)
-        return Decision(determining)
+    def _ask_whole(self, question: _Question) -> Decision | _Refused:
+        """Ask all policies with everything there is, checked against the schema."""
+        return _ask(question, self._policies, self._schema)
 
     def _principal(self, principal: Caller) -> _Kept:
         """The principal's entity: it is the larger half of a slice and stays until a duty changes."""
@@ -224,7 +225,7 @@ class PolicyEngine:
         if kept is not None:
             self._kept.move_to_end(standing)
             return kept
-        text = json.dumps([entity_json(principal_resource(principal))])
+        text = _text([entity_json(principal_resource(principal))])
         try:
             entities = cedarpy.Entities.from_json_str(text, self._schema)
         except ValueError as error:
@@ -233,6 +234,33 @@ class PolicyEngine:
         if len(self._kept) > _KEPT_PRINCIPALS:
             self._kept.popitem(last=False)
         return kept
+
+
+def _ask(
+    question: _Question, policies: cedarpy.PolicySet, schema: cedarpy.Schema | None
+) -> Decision | _Refused:
+    """Ask Cedar; with `schema` the question is checked against it first."""
+    kept, action, resource, circumstances, device = question
+    added = [entity_json(resource)]
+    if device is not None and "device" in circumstances:
+        _add_device(added, entity_json(device_resource(device)))
+    request = {
+        "principal": {"type": kept.ref.type, "id": kept.ref.id},
+        "action": {"type": "Action", "id": action},
+        "resource": {"type": resource.type, "id": resource.id},
+        "context": _text({name: to_json(value) for name, value in circumstances.items()}),
+    }
+    try:
+        entities = kept.entities.with_added_json_str(_text(added), schema)
+        result = cedarpy.is_authorized(request, policies, entities, schema)
+    except ValueError as error:
+        raise PolicyErrored(str(error)) from error
+    if result.diagnostics.errors:
+        raise PolicyErrored("; ".join(result.diagnostics.errors))
+    determining = _ids(result)
+    if result.decision is not cedarpy.Decision.Allow:
+        return _Refused(determining)
+    return Decision(determining)
 
 
 def _names_another_of_its_type(question: _Question) -> bool:
@@ -285,6 +313,29 @@ def _parse_schema(schema: str) -> cedarpy.Schema:
         return cedarpy.Schema.from_str(schema)
     except ValueError as error:
         raise PolicyInvalid(f"schema: {error}") from error
+
+
+def _scopes(schema: str) -> dict[str, frozenset[str]]:
+    """Each action that can be asked for, with its own name and those of the groups above it."""
+    found = {match["name"]: match for match in _ACTION.finditer(schema)}
+    above = {name: set(_NAME.findall(match["groups"] or "")) for name, match in found.items()}
+    scopes = {}
+    for name in found:
+        reached, open_ = {name}, [name]
+        while open_:
+            fresh = above.get(open_.pop(), set()) - reached
+            reached |= fresh
+            open_ += fresh
+        scopes[name] = frozenset(reached)
+    return {name: reached for name, reached in scopes.items() if found[name]["asked"]}
+
+
+def _text(value: object) -> str:
+    """JSON text. Raises PolicyErrored for what is no text, such as half a surrogate pair."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError as error:
+        raise PolicyErrored("a text that is none") from error
 
 
 def policy_tree(policies: str) -> dict[str, Any]:

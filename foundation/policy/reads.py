@@ -72,17 +72,10 @@ class _Walk:
                 self.expression(left)
 
 
-def reads_of(
-    policies: Iterable[Mapping[str, Any]], action: str, principal_type: str, actions: frozenset[str]
-) -> Reads:
-    """What `policies` (Cedar's JSON) read for `action` by a principal of this type.
-
-    `actions` are all that can be asked for; any other name in a scope is a group, taken to hold `action`.
-    """
+def reads_of(policies: Iterable[Mapping[str, Any]]) -> Reads:
+    """What `policies` (Cedar's JSON) read."""
     walk = _Walk()
     for policy in policies:
-        if not _may_apply(policy, action, principal_type, actions):
-            continue
         if policy["resource"]["op"] != "All":
             walk.identity = True
         for condition in policy["conditions"]:
@@ -90,10 +83,9 @@ def reads_of(
     return Reads(frozenset(walk.resource), frozenset(walk.context), walk.identity, walk.whole)
 
 
-def _may_apply(policy: Mapping[str, Any], action: str, principal_type: str, actions: frozenset[str]) -> bool:
-    return _may_be_principal(policy["principal"], principal_type) and _may_be_action(
-        policy["action"], action, actions
-    )
+def may_apply(policy: Mapping[str, Any], action: frozenset[str], principal_type: str) -> bool:
+    """Whether a policy's scope fits an action (its name and all groups above it) and a principal's type."""
+    return _may_be_principal(policy["principal"], principal_type) and _may_be_action(policy["action"], action)
 
 
 def _may_be_principal(scope: Mapping[str, Any], principal_type: str) -> bool:
@@ -106,7 +98,7 @@ def _may_be_principal(scope: Mapping[str, Any], principal_type: str) -> bool:
             return True
 
 
-def _may_be_action(scope: Mapping[str, Any], action: str, actions: frozenset[str]) -> bool:
+def _may_be_action(scope: Mapping[str, Any], action: frozenset[str]) -> bool:
     match scope:
         case {"op": "==" | "in", "entity": {"id": str(name)}}:
             named = {name}
@@ -114,4 +106,4 @@ def _may_be_action(scope: Mapping[str, Any], action: str, actions: frozenset[str
             named = {entity["id"] for entity in entities}
         case _:
             return True
-    return action in named or not named <= actions
+    return not named.isdisjoint(action)

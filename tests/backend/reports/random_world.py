@@ -173,7 +173,7 @@ def _insert_reports(
 ) -> None:
     # A Party body never handles a report: the database refuses it.
     handlers = [units[code] for code in PLACES if not code.startswith("P")] + random.sample(
-        [unit for code, unit in units.items() if code.isdigit()], 6
+        [unit for code, unit in units.items() if code.isdigit()], 3
     )
     wards = [unit for code, unit in units.items() if code.isdigit()]
     for _ in range(count):
@@ -200,7 +200,7 @@ def _insert_reports(
                 NOON,
             ),
         )
-        for _ in range(random.choice([0, 0, 1, 1, 2, 3])):
+        for _ in range(random.choice([0, 0, 0, 0, 0, 1, 1, 2, 3])):
             connection.execute(
                 "UPDATE reports.report SET handler_id = %s WHERE id = %s",
                 (random.choice(handlers), identifier),

@@ -59,23 +59,24 @@ async def differences(world: World, engine: PolicyEngine, made: RandomWorld) -> 
 
 
 async def test_lists_decisions_and_fresh_decisions_agree(world: World, database: Database, seed: int) -> None:
-    made = await random_world(world, database, seed, officials=260, citizens=20, reports=200)
-    assert await differences(world, PolicyEngine.load(POLICIES), made) == []
-    # Twice over: 280 people on 200 reports, by 2 sets of policies.
-    assert await differences(world, erroring(), made) == []
+    # 260 people on 400 reports: 104,000 decisions, each by the engine, by Cedar alone and by the lists.
+    made = await random_world(world, database, seed, officials=240, citizens=20, reports=400)
+    half = replace(made, people=made.people[::2]), replace(made, people=made.people[1::2])
+    assert await differences(world, PolicyEngine.load(POLICIES), half[0]) == []
+    assert await differences(world, erroring(), half[1]) == []
 
 
 async def test_random_people_are_of_every_kind(world: World, database: Database) -> None:
-    made = await random_world(world, database, 7, officials=260, citizens=20, reports=200)
+    made = await random_world(world, database, 7, officials=120, citizens=4, reports=100)
     engine, with_errors = PolicyEngine.load(POLICIES), erroring()
     with structlog.testing.capture_logs():
         sets = [decided(engine, made, person) for person in made.people]
         changed = [sets[n] != decided(with_errors, made, person) for n, person in enumerate(made.people)]
     sizes = sorted(map(len, sets))
     # Some may read nothing, some everything, and many something between; errors cost some of them all.
-    assert (sizes[0], sizes[-1]) == (0, 200)
-    assert len(set(sizes)) > 20
-    assert sum(changed) > 20
+    assert (sizes[0], sizes[-1]) == (0, 100)
+    assert len(set(sizes)) > 8
+    assert sum(changed) > 10
 
 
 async def test_filter_by_city_level_alone_is_found_out(
