@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from granian import Granian
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
 from litestar import Litestar
 
 from audit.recorder import AuditRecorder
@@ -48,6 +49,11 @@ from services.routes import backchannel_logout_route, health_routes
 SETTINGS_VARIABLE = "IOC_API_SETTINGS"
 BACKLOG = 1024
 STOP_SECONDS = 15
+HEADER_SECONDS = 30
+"""Also the life of an idle connection: the edge must let go of it earlier."""
+HEADER_OCTETS = 32_768
+"""A token of 8 KiB, a proof of 4, and room. The server's own bound is 0.4 MiB, and 16 for HTTP/2."""
+STREAMS = 64
 
 log = structlog.get_logger()
 
@@ -235,6 +241,10 @@ def main() -> None:
         ssl_cert=settings.tls.certificate_file,
         ssl_key=settings.tls.key_file,
         websockets=False,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_SECONDS * 1_000, max_buffer_size=HEADER_OCTETS
+        ),
+        http2_settings=HTTP2Settings(max_headers_size=HEADER_OCTETS, max_concurrent_streams=STREAMS),
         log_access=False,
         workers_kill_timeout=STOP_SECONDS,
     ).serve()
