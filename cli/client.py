@@ -16,9 +16,9 @@ from typing import Any, Self
 import httpx
 from joserfc.jwk import ECKey
 
-from cli.login import LoginRefused, Person, SignIn, Tokens, TotpCodes, make_proof
+from cli.login import LoginRefused, Passkey, Person, SignIn, Tokens, TotpCodes, make_proof
 
-__all__ = ["ApiRefused", "Endpoints", "IocClient", "LoginRefused", "Person"]
+__all__ = ["ApiRefused", "Endpoints", "IocClient", "LoginRefused", "Passkey", "Person"]
 
 _SPARE_SECONDS = 20
 
@@ -31,6 +31,22 @@ class ApiRefused(Exception):
         self.status = response.status_code
         self.www_authenticate = response.headers.get("www-authenticate", "")
         self.body: Any = response.json() if "json" in response.headers.get("content-type", "") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What the sign-in lacks: a level, an age in seconds (formats.md, step-up)."""
+
+    acr_values: str
+    max_age: int | None
+
+
+def challenge_of(response: httpx.Response) -> Challenge | None:
+    """The step-up that an answer asks for, None when it asks for none."""
+    if 'error="insufficient_user_authentication"' not in response.headers.get("www-authenticate", ""):
+        return None
+    details = response.json()["errors"][0]["extensions"]
+    return Challenge(details["acrValues"], details.get("maxAge"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,7 @@ class IocClient:
         audience: str = "ioc-backend",
         remember: bool = False,
         language: str = "vi",
+        passkey: Passkey | None = None,
     ) -> None:
         self.person = person
         self.endpoints = endpoints
@@ -62,6 +79,7 @@ class IocClient:
         self.language = language
         self.key = ECKey.generate_key("P-256")
         self.tokens: Tokens | None = None
+        self.passkey = passkey
         self._acr_values = acr_values
         self._file = home / "run" / f"session-{person.name}-{audience}.json" if remember else None
         self._codes = TotpCodes(home / "run" / "totp-used.json")
@@ -90,9 +108,12 @@ class IocClient:
         """The issuer of the person's realm."""
         return f"{self.endpoints.keycloak_url}/realms/{self.person.realm}"
 
-    async def sign_in(self, acr_values: str | None = None) -> None:
+    async def sign_in(self, acr_values: str | None = None, max_age: int | None = None) -> None:
         """Sign in, or step up within the same browser session. The first token is discarded unsent."""
-        self.tokens = await self._sign_in().tokens(self.person, acr_values)
+        asked = {"acr_values": acr_values, "max_age": None if max_age is None else str(max_age)}
+        self.tokens = await self._sign_in().tokens(
+            self.person, **{name: value for name, value in asked.items() if value is not None}
+        )
         await self.refresh()
 
     async def refresh(self) -> None:
@@ -124,18 +145,29 @@ class IocClient:
     async def graphql(
         self, document: str, variables: dict[str, Any] | None = None, **extra: Any
     ) -> dict[str, Any]:
-        """POST a document; the whole answer {data, errors, …}. Raises ApiRefused on an HTTP error."""
+        """POST a document; the whole answer {data, errors, …}. Raises ApiRefused on an HTTP error.
+
+        A challenge for a stronger or fresher sign-in is followed once (RFC 9470): the refused request has not run.
+        """
         body = {"query": document, "variables": variables or {}, **extra}
+        response = await self._answered(body)
+        challenge = challenge_of(response)
+        if challenge is not None:
+            await self.sign_in(challenge.acr_values, challenge.max_age)
+            response = await self.raw(json=body)
+        if response.is_error:
+            raise ApiRefused(response)
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def _answered(self, body: dict[str, Any]) -> httpx.Response:
         response = await self.raw(json=body)
         if self._file is not None and 'error="invalid_token"' in response.headers.get("www-authenticate", ""):
             # The remembered session was ended elsewhere.
             self.key = ECKey.generate_key("P-256")
             await self.sign_in(self._acr_values)
             response = await self.raw(json=body)
-        if response.is_error:
-            raise ApiRefused(response)
-        answer: dict[str, Any] = response.json()
-        return answer
+        return response
 
     async def raw(
         self,
@@ -160,7 +192,7 @@ class IocClient:
 
     def _sign_in(self) -> SignIn:
         redirect_uri = f"{self.endpoints.api_url}/app/callback"
-        return SignIn(self.http, self.issuer, redirect_uri, self.key, self._codes)
+        return SignIn(self.http, self.issuer, redirect_uri, self.key, self._codes, self.passkey)
 
     async def _refresh_or_sign_in(self) -> None:
         try:
@@ -179,6 +211,8 @@ class IocClient:
         if kept["issuer"] == self.issuer and kept["tokens"]["refresh_expires_at"] > time.time():
             self.key = ECKey.import_key(kept["key"])
             self.tokens = Tokens(**kept["tokens"])
+            for cookie in kept.get("cookies", []):
+                self.http.cookies.set(**cookie)
 
     def _remember(self) -> None:
         if self._file is None or self.tokens is None:
@@ -186,7 +220,16 @@ class IocClient:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         draft = self._file.with_suffix(".new")
         draft.unlink(missing_ok=True)
-        kept = {"issuer": self.issuer, "key": self.key.as_dict(private=True), "tokens": asdict(self.tokens)}
+        kept = {
+            "issuer": self.issuer,
+            "key": self.key.as_dict(private=True),
+            "tokens": asdict(self.tokens),
+            # The browser's: without them a step-up would be a new session.
+            "cookies": [
+                {"name": each.name, "value": each.value or "", "domain": each.domain, "path": each.path}
+                for each in self.http.cookies.jar
+            ],
+        }
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(kept, file)
         draft.replace(self._file)

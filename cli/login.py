@@ -1,4 +1,4 @@
-"""The real sign-in, as an app's system browser performs it: PAR, PKCE, password, TOTP, DPoP-bound tokens.
+"""The real sign-in, as an app's system browser performs it: PAR, PKCE, password, TOTP or passkey, tokens.
 
 Pages are read by the names of their form fields, never by their words, so the language does not matter.
 """
@@ -7,13 +7,14 @@ import asyncio
 import fcntl
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx
@@ -27,6 +28,8 @@ CLIENT_OF_REALM = {"ihanoi": "ihanoi-app", "hanoi-ioc": "ioc-ipad"}
 AUDIENCES_OF_REALM = {"ihanoi": ("ioc-backend",), "hanoi-ioc": ("ioc-backend", "ioc-vault")}
 _MOST_PAGES = 12
 _TOTP_PERIOD = 30
+_CHALLENGE = re.compile(r"""\bchallenge\s*:\s*["']([A-Za-z0-9_-]+)["']""")
+_PASSWORD, _CODE, _PASSKEY = "password", "otp", "authenticatorData"
 
 
 class LoginRefused(Exception):
@@ -86,8 +89,18 @@ def make_proof(key: ECKey, method: str, url: str, token: str | None = None, **ch
     return jwt.encode(header, {**claims, **changes}, key, algorithms=["ES256"], default_type=None)
 
 
+class Passkey(Protocol):
+    """A passkey that a person holds: an authenticator with user verification."""
+
+    def assertion(self, challenge: str, origin: str) -> dict[str, str]:
+        """The fields of Keycloak's form for this challenge (base64url), asked for by a page of `origin`."""
+        ...
+
+
 @dataclass(slots=True)
-class _Form:
+class Form:
+    """A form of a page, with its inputs."""
+
     action: str
     values: dict[str, str] = field(default_factory=dict)
 
@@ -97,13 +110,13 @@ class _Forms(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.forms: list[_Form] = []
+        self.forms: list[Form] = []
         self._open = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(_Form(attributes.get("action", "")))
+            self.forms.append(Form(attributes.get("action", "")))
             self._open = True
         elif tag == "input" and self._open and "name" in attributes:
             unchecked = attributes.get("type") in {"radio", "checkbox"} and "checked" not in attributes
@@ -115,7 +128,8 @@ class _Forms(HTMLParser):
             self._open = False
 
 
-def _form_with(page: str, names: set[str]) -> _Form | None:
+def form_with(page: str, names: set[str]) -> Form | None:
+    """The first form of a page with one of these inputs."""
     parser = _Forms()
     parser.feed(page)
     return next((form for form in parser.forms if names & form.values.keys()), None)
@@ -162,15 +176,19 @@ class SignIn:
     redirect_uri: str
     key: ECKey
     codes: TotpCodes
+    passkey: Passkey | None = None
 
     @property
     def _endpoints(self) -> str:
         return f"{self.issuer}/protocol/openid-connect"
 
-    async def tokens(self, person: Person, acr_values: str | None = None) -> Tokens:
-        """Sign in and return tokens whose first access token is discarded unsent. Raises LoginRefused."""
+    async def tokens(self, person: Person, **asked: str) -> Tokens:
+        """Sign in and return tokens whose first access token is discarded unsent. Raises LoginRefused.
+
+        `asked` joins the request: `acr_values` and `max_age` step up within the browser's session (RFC 9470).
+        """
         verifier, state, nonce = (secrets.token_urlsafe(32) for _ in range(3))
-        request_uri = await self._push(person, verifier, state, nonce, acr_values)
+        request_uri = await self._push(person, verifier, state, nonce, asked)
         answer = await self._browse(person, request_uri)
         if answer.get("iss") != self.issuer or answer.get("state") != state:
             raise LoginRefused("the answer is not from this issuer or not to this request")
@@ -218,7 +236,7 @@ class SignIn:
             raise LoginRefused(f"sign-out answered {response.status_code}")
 
     async def _push(
-        self, person: Person, verifier: str, state: str, nonce: str, acr_values: str | None
+        self, person: Person, verifier: str, state: str, nonce: str, asked: Mapping[str, str]
     ) -> str:
         form = {
             "response_type": "code",
@@ -230,9 +248,8 @@ class SignIn:
             "code_challenge": b64u(hashlib.sha256(verifier.encode("ascii")).digest()),
             "code_challenge_method": "S256",
             "dpop_jkt": self.key.thumbprint(),
+            **asked,
         }
-        if acr_values:
-            form["acr_values"] = acr_values
         pushed = _json_of(await self.browser.post(f"{self._endpoints}/ext/par/request", data=form))
         return str(pushed["request_uri"])
 
@@ -249,17 +266,25 @@ class SignIn:
                     return {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
                 response = await self.browser.get(target)
                 continue
-            form = _form_with(response.text, {"password", "otp"})
-            if form is None or ("password" in form.values and password_given):
+            form = form_with(response.text, self.fields())
+            if form is None or (_PASSWORD in form.values and password_given):
                 raise LoginRefused(f"stopped at a page with status {response.status_code}")
-            filled = dict(form.values)
-            if "password" in filled:
-                password_given = True
-                filled |= {"username": person.name, "password": person.password}
-            else:
-                filled["otp"] = await self.codes.next(person)
+            password_given = password_given or _PASSWORD in form.values
+            filled = {**form.values, **await self.answers(person, form, response.text)}
             response = await self.browser.post(urljoin(str(response.url), form.action), data=filled)
         raise LoginRefused("too many pages")
+
+    def fields(self) -> set[str]:
+        """Names of fields by which a page that can be answered is known."""
+        return {_PASSWORD, _CODE, *([_PASSKEY] if self.passkey else [])}
+
+    async def answers(self, person: Person, form: Form, page: str) -> dict[str, str]:
+        """What the person enters on a page."""
+        if _PASSWORD in form.values:
+            return {"username": person.name, _PASSWORD: person.password}
+        if _CODE in form.values or self.passkey is None:
+            return {_CODE: await self.codes.next(person)}
+        return self.passkey.assertion(challenge_of(page), origin_of(self.issuer))
 
 
 def tokens_of(body: Mapping[str, Any]) -> Tokens:
@@ -271,6 +296,20 @@ def tokens_of(body: Mapping[str, Any]) -> Tokens:
         id_token=body["id_token"],
         access_expires_at=now + body["expires_in"],
     )
+
+
+def challenge_of(page: str) -> str:
+    """The challenge that a WebAuthn page's script hands to the authenticator. Raises LoginRefused."""
+    match = _CHALLENGE.search(page)
+    if match is None:
+        raise LoginRefused("the page has no challenge")
+    return match[1]
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def payload_of(token: str) -> dict[str, Any]:

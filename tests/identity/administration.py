@@ -6,7 +6,8 @@ import json
 import secrets
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,7 @@ from cli.login import make_proof
 from foundation.identity.principal import VerifiedSession
 from stack.realms import OTP_PARAMETERS, alias_of
 from tests.conftest import RunningStack
+from tests.identity.software_passkey import SoftwarePasskey
 from tests.identity.test_revocation import pool_of
 
 _PATIENCE_SECONDS = 40
@@ -102,6 +104,21 @@ class Administration:
 
     async def update_person(self, person: Person, **changes: Any) -> None:
         await self._call("PUT", self._path(person), json=changes)
+
+    async def store_passkey(self, person: Person, passkey: SoftwarePasskey) -> None:
+        """What is done after an enrolment in person: the administrator stores the public key."""
+        await self.update_person(person, credentials=[passkey.as_stored()])
+
+    @asynccontextmanager
+    async def registration_allowed(self, realm: str) -> AsyncIterator[None]:
+        """The realm with its guard taken out: people may register passkeys themselves."""
+        path = f"/admin/realms/{realm}/authentication/required-actions/webauthn-register"
+        action = (await self._call("GET", path)).json()
+        await self._call("PUT", path, json={**action, "enabled": True})
+        try:
+            yield
+        finally:
+            await self._call("PUT", path, json=action)
 
     async def delete_person(self, person: Person) -> None:
         await self._call("DELETE", self._path(person))
