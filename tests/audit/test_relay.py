@@ -354,7 +354,11 @@ async def test_killing_the_relay_process_under_load_loses_nothing(
         process.send_signal(signal.SIGKILL)
         process.wait()
     committed = set().union(*await asyncio.gather(*writers))
+    log = settings.parent / "relay.log"
+    starts = log.read_bytes().count(b"relay_started")
     process = relay_process(settings)
+    # Everything may have arrived before; a relay that has not started has no handler for SIGTERM yet.
+    await wait_until(lambda: log.read_bytes().count(b"relay_started") > starts, "the relay does not start")
     await wait_until(lambda: soc.size() > len(committed), "not everything arrives")
     process.terminate()
     code = process.wait(20)
