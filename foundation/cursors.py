@@ -2,7 +2,8 @@
 
 b64u(0x01 ‖ AES-SIV(kind u8 ‖ log epoch u32 ‖ issued u32 ‖ position)), associated data = lp(field) ‖ lp(iss) ‖
 lp(sub), one component, never empty (so nothing may ignore it); anonymous callers have iss = sub = "".
-Positions: kind 1 = microseconds since 1970 i64 ‖ id 16; kind 2 = id i32 ‖ name key UTF-8.
+Positions: kind 1 = microseconds since 1970 i64 ‖ id 16; kind 2 = id i32 ‖ name key UTF-8; kind 3 (changes) =
+xid u64 ‖ id 16.
 """
 
 import struct
@@ -25,6 +26,7 @@ _VERSION = b"\x01"
 _HEAD = struct.Struct(">BII")
 _MOMENT = struct.Struct(">q16s")
 _NUMBER = struct.Struct(">i")
+_CHANGE = struct.Struct(">Q16s")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -39,6 +41,7 @@ class Kind(IntEnum):
 
     MOMENT = 1
     NAME = 2
+    CHANGE = 3
 
 
 def person_of(principal: Principal) -> Person:
@@ -84,6 +87,19 @@ class Cursors:
             raise InvalidInput("after")
         (number,) = _NUMBER.unpack(octets[: _NUMBER.size])
         return octets[_NUMBER.size :].decode("utf-8"), number
+
+    def of_change(self, field: str, person: Person, position: tuple[int, UUID]) -> str:
+        """The cursor of a change: (xid, id)."""
+        x, uuid = position
+        return self._seal(Kind.CHANGE, field, person, _CHANGE.pack(x, uuid.bytes))
+
+    def change(self, field: str, person: Person, cursor: str) -> tuple[int, UUID]:
+        """As `moment`, for the change feed."""
+        octets = self._open(Kind.CHANGE, field, person, cursor)
+        if len(octets) != _CHANGE.size:
+            raise InvalidInput("after")
+        x, uuid = _CHANGE.unpack(octets)
+        return x, UUID(bytes=uuid)
 
     def _seal(self, kind: Kind, field: str, person: Person, position: bytes) -> str:
         head = _HEAD.pack(kind, self._epoch, int(self._clock.now().timestamp()))

@@ -121,6 +121,8 @@ class ApiSettings(Section, frozen=True):
     listen_port: Port
     tls: TlsSettings
     database: DatabaseSettings
+    feed_database: DatabaseSettings
+    """The role of the process's one reader of changes."""
     identity: IdentitySettings
     audit: AuditSettings
     opaque_id_key_file: Path

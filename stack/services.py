@@ -129,6 +129,7 @@ class Services:
             listen_port=self.ports.api,
             tls=TlsSettings(certificate_file=pair.certificate, key_file=pair.key),
             database=self.backend.settings("backend_app", pool_size=16),
+            feed_database=self.backend.settings("backend_feed", pool_size=2),
             identity=identity,
             audit=audit,
             opaque_id_key_file=self.home.secret("opaque-ids"),

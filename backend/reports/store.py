@@ -113,7 +113,12 @@ async def write_step(work: UnitOfWork, report: ReportRow, taken: StepTaken, new_
     )
     await work.session.flush()
     change_id = new_id()
-    units = {report.handler_id, *([taken.from_unit] if taken.from_unit is not None else [])}
+    # Whoever sees the report from now on: the trigger's `visible_units`, said once more for the feed.
+    units = {
+        report.handler_id,
+        *report.participants,
+        *([taken.from_unit] if taken.from_unit is not None else []),
+    }
     await work.connection.execute(
         _CHANGE,
         {

@@ -1,0 +1,174 @@
+"""Live changes: one reader a process, one decision a class of subscribers, a bounded queue each.
+
+A class is what a decision depends on: for officials their working unit, duties, units and level; a citizen is
+a class of one. A subscriber who does not keep up is dropped and resumes by cursor: nothing is buffered
+without end, and nothing is lost.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+
+from backend.changes.reader import ChangeReader, Concern
+from backend.changes.types import Change
+from foundation.clock import Clock
+from foundation.errors import Forbidden
+from foundation.identity.principal import CitizenPrincipal, Duty, OfficialPrincipal
+from foundation.policy.engine import PolicyEngine
+
+QUEUE = 256
+POLL_SECONDS = 0.25
+RETRY_SECONDS = 1.0
+
+Subscriber = CitizenPrincipal | OfficialPrincipal
+OfficialClass = tuple[int, frozenset[int], tuple[Duty, ...], str, bool]
+
+log = structlog.get_logger()
+
+
+class TooSlow(Exception):
+    """The subscriber did not read in time. It was dropped; its cursor tells where to go on."""
+
+
+class SessionOver(Exception):
+    """The subscriber's session or token ended."""
+
+
+@dataclass(eq=False)
+class Subscription:
+    """One subscriber's queue. `over` is why it ended, once it did."""
+
+    principal: Subscriber
+    queue: asyncio.Queue[Change | None] = field(default_factory=lambda: asyncio.Queue(QUEUE))
+    over: type[Exception] | None = None
+
+    def offer(self, change: Change) -> None:
+        """Queue a change; drop the subscriber when there is no room."""
+        if self.over is not None:
+            return
+        if self.queue.qsize() >= QUEUE - 1:
+            self.end(TooSlow)
+            return
+        self.queue.put_nowait(change)
+
+    def end(self, why: type[Exception]) -> None:
+        """Let the subscriber's iteration end with `why`. The last place of the queue is kept for this."""
+        if self.over is None:
+            self.over = why
+            self.queue.put_nowait(None)
+
+    async def next(self) -> Change:
+        """The next change. Raises TooSlow or SessionOver at once when it ended, whatever is queued."""
+        if self.over is not None:
+            raise self.over
+        change = await self.queue.get()
+        if change is None or self.over is not None:
+            raise self.over or SessionOver
+        return change
+
+
+class Hub:
+    """All subscribers of a process."""
+
+    def __init__(self, reader: ChangeReader, policy: PolicyEngine, clock: Clock) -> None:
+        self._reader = reader
+        self._policy = policy
+        self._clock = clock
+        self._citizens: dict[UUID, set[Subscription]] = defaultdict(set)
+        self._officials: dict[OfficialClass, set[Subscription]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._citizens.values())) + sum(map(len, self._officials.values()))
+
+    @asynccontextmanager
+    async def subscribed(self, principal: Subscriber) -> AsyncIterator[Subscription]:
+        """A subscription from now on. Read what came before by cursor after this has begun."""
+        subscription = Subscription(principal)
+        members = self._members(principal)
+        members.add(subscription)
+        try:
+            yield subscription
+        finally:
+            members.discard(subscription)
+            self._forget_empty(principal)
+
+    async def run(self) -> None:
+        """Deliver until cancelled. A database that is away is waited for; nothing is skipped."""
+        position = None
+        while True:
+            try:
+                if position is None:
+                    position = await self._reader.head()
+                concerns = await self._reader.after(position)
+                for concern in concerns:
+                    self._deliver(concern)
+                    position = concern.change.position
+                self._end_sessions(await self._reader.ended_sessions())
+            except Exception:
+                log.exception("feed_interrupted")
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if len(concerns) < self._reader.batch:
+                await asyncio.sleep(POLL_SECONDS)
+
+    def _deliver(self, concern: Concern) -> None:
+        for subscription in list(self._citizens.get(concern.citizen_id, ())):
+            if self._allowed(subscription.principal, concern):
+                subscription.offer(concern.change)
+        for (_, units, _, _, city), members in list(self._officials.items()):
+            if not members or not (city or units & concern.units):
+                continue
+            someone = next(iter(members)).principal
+            if self._allowed(someone, concern):
+                for subscription in list(members):
+                    subscription.offer(concern.change)
+
+    def _allowed(self, principal: Subscriber, concern: Concern) -> bool:
+        try:
+            self._policy.authorise(principal, "report.read", concern.resource, now=self._clock.now())
+        except Forbidden:
+            return False
+        return True
+
+    def _end_sessions(self, ended: Iterable[tuple[str, str | None, str | None, float]]) -> None:
+        """End what ended: by sid one session; by sub a person's, by neither a realm's, begun until then."""
+        everybody = [s for members in (*self._citizens.values(), *self._officials.values()) for s in members]
+        now = self._clock.now()
+        for subscription in everybody:
+            if subscription.principal.session.expires_at <= now:
+                subscription.end(SessionOver)
+        for iss, sid, sub, at in ended:
+            for subscription in everybody:
+                session = subscription.principal.session
+                begun = session.auth_time.timestamp() <= at
+                if session.iss == iss and (
+                    session.sid == sid if sid is not None else begun and sub in (None, session.sub)
+                ):
+                    subscription.end(SessionOver)
+
+    def _members(self, principal: Subscriber) -> set[Subscription]:
+        if isinstance(principal, CitizenPrincipal):
+            return self._citizens[principal.citizen_id]
+        return self._officials[_class_of(principal)]
+
+    def _forget_empty(self, principal: Subscriber) -> None:
+        if isinstance(principal, CitizenPrincipal):
+            if not self._citizens[principal.citizen_id]:
+                del self._citizens[principal.citizen_id]
+        elif not self._officials[_class_of(principal)]:
+            del self._officials[_class_of(principal)]
+
+
+def _class_of(principal: OfficialPrincipal) -> OfficialClass:
+    return (
+        principal.unit_id,
+        principal.units,
+        principal.duties,
+        principal.session.acr,
+        principal.city_level,
+    )

@@ -1,0 +1,70 @@
+"""What changed since a position, for one person: how clients resume, after minutes or weeks."""
+
+from backend.changes.types import LAST_UUID, Change, ChangePage, ChangePosition
+from foundation.database.database import Database
+from foundation.database.read_scope import ReadScope
+from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
+from foundation.paging import PageRequest
+from foundation.recording import Activity, AuditEvent
+
+_COLUMNS = "c.x::text::bigint AS x, c.id, c.kind, c.resource, c.version, c.at"
+_BELOW = "c.x < pg_snapshot_xmin(pg_current_snapshot())"
+# Everything below the watermark counts as seen by who begins now; $1 is there for the plan cache alone.
+_HEAD = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - $1::bigint AS x"
+_OF_CITIZEN = f"""
+SELECT {_COLUMNS} FROM changes.change c
+WHERE c.citizen_id = $1 AND (c.x, c.id) > ($2, $3) AND {_BELOW} ORDER BY c.x, c.id LIMIT $4
+"""  # noqa: S608 - constants of this file
+_OF_UNITS = f"""
+SELECT {_COLUMNS} FROM (
+  SELECT DISTINCT n.x, n.change_id FROM unnest($1::int[]) u(unit_id) CROSS JOIN LATERAL (
+    SELECT o.x, o.change_id FROM changes.of_unit o
+    WHERE o.unit_id = u.unit_id AND (o.x, o.change_id) > ($2, $3)
+      AND o.x < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY o.x, o.change_id LIMIT $4) n
+  ORDER BY n.x, n.change_id LIMIT $4) page
+JOIN changes.change c ON c.id = page.change_id ORDER BY c.x, c.id
+"""  # noqa: S608 - constants of this file
+_OF_CITY = f"""
+SELECT {_COLUMNS} FROM changes.change c
+WHERE (c.x, c.id) > ($1, $2) AND {_BELOW} ORDER BY c.x, c.id LIMIT $3
+"""  # noqa: S608 - constants of this file
+
+Subscriber = CitizenPrincipal | OfficialPrincipal
+
+
+class ChangeQueries:
+    """Reads of the feed. Row-level security is the wall; what is told is that something happened."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def since(self, principal: Subscriber, after: ChangePosition | None, first: int) -> ChangePage:
+        """Up to `first` changes after a position; None: nothing yet, and the position from which to go on.
+
+        Strictly rising and below the watermark, so that none appears behind `end` later.
+        Raises InvalidInput for a page size outside 1–100.
+        """
+        first = PageRequest(first).first
+        intent = AuditEvent("change.list", activity=Activity.READ)
+        async with self._database.read_scope(principal, intent) as scope:
+            if after is None:
+                row = await scope.row(_HEAD, 1)
+                assert row is not None  # noqa: S101 - an aggregate-free SELECT without FROM has one row
+                return ChangePage((), ChangePosition(row["x"], LAST_UUID), has_more=False)
+            rows = await _rows(scope, principal, after, first + 1)
+        items = tuple(
+            Change(
+                ChangePosition(row["x"], row["id"]), row["kind"], row["resource"], row["version"], row["at"]
+            )
+            for row in rows[:first]
+        )
+        return ChangePage(items, items[-1].position if items else after, has_more=len(rows) > first)
+
+
+async def _rows(scope: ReadScope, principal: Subscriber, after: ChangePosition, limit: int):  # type: ignore[no-untyped-def]  # asyncpg records
+    if isinstance(principal, CitizenPrincipal):
+        return await scope.rows(_OF_CITIZEN, principal.citizen_id, after.x, after.id, limit)
+    if principal.city_level:
+        return await scope.rows(_OF_CITY, after.x, after.id, limit)
+    return await scope.rows(_OF_UNITS, sorted(principal.units), after.x, after.id, limit)
