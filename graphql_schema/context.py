@@ -1,6 +1,7 @@
 """What a resolver has at hand: who asks, the services, the codecs, the language."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from foundation.ids import GlobalIds
 from foundation.paging import PageRequest, Position
 from foundation.recording import AuditEvent
 from graphql_schema.services import Services
+from graphql_schema.timelines import Timeline, Timelines
 
 Record = Callable[[Principal, AuditEvent, Refusal], Awaitable[None]]
 
@@ -48,6 +50,16 @@ class GraphQLContext:
     record_refusal: Record
     unread: list[str] = field(default_factory=list)
     """Reads after a change that failed: the change stands, so the answer has no error, but says so."""
+    seconds: float = 10.0
+    """For the execution; after a commit, for each read."""
+    timelines: Timelines = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "timelines", Timelines(self._read_timelines))
+
+    async def _read_timelines(self, codes: Sequence[str]) -> Mapping[str, Timeline]:
+        async with asyncio.timeout(self.seconds):
+            return await self.services.reports.timelines(self.principal, codes)
 
     @property
     def person(self) -> Person:
@@ -89,7 +101,8 @@ class GraphQLContext:
     async def read_after_change(self, read: Awaitable[T]) -> T | None:
         """What `read` gives, None when it fails: an answer with an error has changed nothing."""
         try:
-            return await read
+            async with asyncio.timeout(self.seconds):
+                return await read
         except NotFound:
             return None
         except Exception:

@@ -17,6 +17,7 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send
 
+from foundation.deadline import deadline
 from foundation.errors import Refusal
 from foundation.identity.challenges import IdentityRefusal, StepUpRequired, Unauthenticated
 from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
@@ -28,7 +29,7 @@ from graphql_schema.errors import INTERNAL, INTERNAL_MESSAGES
 from graphql_schema.execution.body_digest import body_digest
 from graphql_schema.execution.documents import Document, DocumentInvalid, Documents
 from graphql_schema.execution.run import error_of, run
-from graphql_schema.limits import Limits, RequestRefused
+from graphql_schema.limits import Limits, RequestRefused, TimedOut, TooCostly, check_variables
 from graphql_schema.services import Services
 from graphql_schema.transport import GraphQLRequest, Headers, RequestParts
 
@@ -137,6 +138,7 @@ class GraphQLEndpoint:
             call.media_type = transport.media_type_of(headers.one("accept"))
             await self._gateway.before_reading(parts, origin)
             request = await self._request(scope, receive, headers)
+            check_variables(request.variables, self._limits)
             if parts.authorization:
                 call.principal = await self._gateway.authenticate(parts, origin)
             document = self._documents.find(request.query, request.document_id)
@@ -145,10 +147,15 @@ class GraphQLEndpoint:
                 return await self._answer(call, document, request, headers)
         except RequestRefused as refusal:
             await self._gateway.refused(call.principal, AuditEvent(ACTION, activity=Activity.READ), refusal)
-            return _request_error(call, refusal.status, [_shown(refusal, parts)], in_200=refusal.in_200)
+            shown = _shown(refusal, parts, **refusal.details)
+            return _request_error(call, refusal.status, [shown], in_200=refusal.in_200)
         except DocumentInvalid as invalid:
-            shown = [error_of(invalid.code, error.message, parts.request_id) for error in invalid.errors]
-            return _request_error(call, HTTPStatus.BAD_REQUEST, shown)
+            errors = [error_of(invalid.code, error.message, parts.request_id) for error in invalid.errors]
+            return _request_error(call, HTTPStatus.BAD_REQUEST, errors)
+        except TimedOut as cut:
+            # No refusal of a person, and the log's database may be what is slow: not recorded.
+            log.warning("request_timed_out", seconds=self._limits.seconds)
+            return _refusal_reply(cut.status, _shown(cut, parts), {"retry-after": "1"})
         except Refusal as refusal:
             return _not_let_in(refusal, parts)
 
@@ -190,6 +197,9 @@ class GraphQLEndpoint:
         self, call: _Call, document: Document, request: GraphQLRequest, headers: Headers
     ) -> _Reply:
         _check_operation_name(document, request.operation_name)
+        cost = document.cost.of(request.variables)
+        if cost > self._limits.cost:
+            raise TooCostly(cost, self._limits.cost)
         context = GraphQLContext(
             principal=call.principal,
             services=self._services,
@@ -198,8 +208,13 @@ class GraphQLEndpoint:
             request_id=call.parts.request_id,
             body_digest=partial(body_digest, document.id, request.variables),
             record_refusal=self._gateway.refused,
+            seconds=self._limits.seconds,
         )
-        answer = await run(self._schema, document, request.variables, context)
+        try:
+            async with deadline(self._limits.seconds):
+                answer = await run(self._schema, document, request.variables, context)
+        except TimeoutError as error:
+            raise TimedOut from error
         if not answer.executed:
             return _request_error(call, HTTPStatus.BAD_REQUEST, answer.body["errors"])
         body = orjson.dumps(answer.body)

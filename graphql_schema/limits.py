@@ -1,7 +1,8 @@
 """Limits on documents, checked before anything runs. Each has a code of its own."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graphql import (
     DocumentNode,
@@ -70,6 +71,44 @@ class TooManyRootFields(RequestRefused):
     code = "graphql.too_many_root_fields"
 
 
+class TooManyVariables(RequestRefused):
+    """More variables than a request may have, declared or given."""
+
+    code = "graphql.too_many_variables"
+
+
+class VariablesTooDeep(RequestRefused):
+    """Variables nested too deeply."""
+
+    code = "graphql.variables_too_deep"
+
+
+class VariablesTooLarge(RequestRefused):
+    """More values in the variables, lists and objects spread out, or a longer text than there may be."""
+
+    code = "graphql.variables_too_large"
+
+
+class TooCostly(RequestRefused):
+    """A larger answer than one request may ask for (`graphql_schema.execution.cost`)."""
+
+    code = "graphql.too_costly"
+    vi = "Yêu cầu quá nhiều dữ liệu một lần. Hãy hỏi trang nhỏ hơn."
+    en = "This asks for too much at once. Please ask for a smaller page."
+
+    def __init__(self, cost: int, most: int) -> None:
+        super().__init__(cost=cost, maxCost=most)
+
+
+class TimedOut(Refusal):
+    """The request was cut: its time was over. Nothing has changed."""
+
+    code = "graphql.timeout"
+    status: ClassVar[int] = 503
+    vi = "Hệ thống đang chậm, chưa có gì thay đổi. Hãy gửi lại đúng yêu cầu này."
+    en = "This took too long; nothing has changed. Please send the same request again."
+
+
 class OneRootField(RequestRefused):
     """A mutation with another number of root fields than one: a change is whole or not at all."""
 
@@ -94,17 +133,28 @@ class FragmentCycle(RequestRefused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a document may cost before it is known what it does."""
+    """What a request may take. Fragments are spread out wherever something is counted.
+
+    Validation compares fields of one name in pairs: twice the tokens are four times its work.
+    """
 
     body_octets: int = 65_536
     body_seconds: float = 10.0
     characters: int = 16_384
-    tokens: int = 2_000
+    tokens: int = 1_000
     depth: int = 12
-    fields: int = 1_000
+    fields: int = 500
     aliases: int = 20
     directives: int = 20
     root_fields: int = 8
+    variables: int = 20
+    variable_depth: int = 5
+    variable_values: int = 1_000
+    variable_characters: int = 16_384
+    cost: int = 10_000
+    """Units of `graphql_schema.execution.cost`."""
+    seconds: float = 10.0
+    """Wall clock, of the execution. A transaction has 5 s (migrations/backend/sql/0001_roles.sql)."""
 
 
 def check(document: DocumentNode, limits: Limits) -> OperationDefinitionNode:
@@ -117,10 +167,15 @@ def check(document: DocumentNode, limits: Limits) -> OperationDefinitionNode:
         {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)},
         limits,
     )
+    variables = operation.variable_definitions or ()
+    if len(variables) > limits.variables:
+        raise TooManyVariables
     # Every definition is measured, used or not: what is sent is what counts.
     for fragment in measure.fragments.values():
         measure.of_fragment(fragment.name.value)
     size = measure.of(operation.selection_set)
+    before = len(operation.directives or ()) + sum(len(node.directives or ()) for node in variables)
+    measure.bound(Size(directives=before) + size)
     if operation.operation is OperationType.MUTATION and size.roots != 1:
         raise OneRootField
     if size.roots > limits.root_fields:
@@ -128,13 +183,46 @@ def check(document: DocumentNode, limits: Limits) -> OperationDefinitionNode:
     return operation
 
 
+def check_variables(variables: Mapping[str, Any], limits: Limits) -> None:
+    """Raise a RequestRefused when there are too many of them, or too much in them."""
+    if len(variables) > limits.variables:
+        raise TooManyVariables
+    values, depth, found = list(variables.values()), 0, 0
+    while values:
+        depth, found = depth + 1, found + len(values)
+        if depth > limits.variable_depth:
+            raise VariablesTooDeep
+        longest = max((len(value) for value in values if isinstance(value, str)), default=0)
+        if found > limits.variable_values or longest > limits.variable_characters:
+            raise VariablesTooLarge
+        values = [inner for value in values for inner in _inside(value)]
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of a selection, fragments spread out: fields in all, levels, fields at its own level."""
+    """Of a selection, fragments spread out. `roots` are the fields at its own level."""
 
     fields: int = 0
     depth: int = 0
     roots: int = 0
+    aliases: int = 0
+    directives: int = 0
+
+    def __add__(self, other: "Size") -> "Size":
+        """Side by side."""
+        return Size(
+            self.fields + other.fields,
+            max(self.depth, other.depth),
+            self.roots + other.roots,
+            self.aliases + other.aliases,
+            self.directives + other.directives,
+        )
 
 
 @dataclass(slots=True)
@@ -143,8 +231,6 @@ class Measure:
 
     fragments: dict[str, FragmentDefinitionNode]
     limits: Limits
-    aliases: int = 0
-    directives: int = 0
     _sizes: dict[str, Size] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
 
@@ -152,18 +238,17 @@ class Measure:
         """The size of a selection set that lies `level` levels deep."""
         if level > self.limits.depth:
             raise TooDeep
-        fields = depth = roots = 0
+        total = Size()
         for node in () if selections is None else selections.selections:
-            self._count_directives(len(node.directives or ()))
+            total += Size(directives=len(node.directives or ()))
             if isinstance(node, FieldNode):
-                size = self._of_field(node, level)
+                total += self._of_field(node, level)
             elif isinstance(node, FragmentSpreadNode):
-                size = self.of_fragment(node.name.value)
+                total += self.of_fragment(node.name.value)
             else:
-                size = self.of(node.selection_set, level)  # type: ignore[attr-defined]  # inline fragment
-            fields, depth, roots = fields + size.fields, max(depth, size.depth), roots + size.roots
-            self._bound(fields, level - 1 + depth)
-        return Size(fields, depth, roots)
+                total += self.of(node.selection_set, level)  # type: ignore[attr-defined]  # inline fragment
+            self.bound(total, level)
+        return total
 
     def of_fragment(self, name: str) -> Size:
         """The size of a fragment's selection. Raises FragmentCycle when it is absent or spreads itself."""
@@ -173,28 +258,23 @@ class Measure:
             if len(self._open) >= self.limits.depth:
                 raise TooDeep
             self._open.add(name)
-            self._count_directives(len(self.fragments[name].directives or ()))
-            self._sizes[name] = self.of(self.fragments[name].selection_set)
+            own = Size(directives=len(self.fragments[name].directives or ()))
+            self._sizes[name] = own + self.of(self.fragments[name].selection_set)
             self._open.discard(name)
         return self._sizes[name]
 
-    def _of_field(self, node: FieldNode, level: int) -> Size:
-        if node.alias is not None:
-            self.aliases += 1
-            if self.aliases > self.limits.aliases:
-                raise TooManyAliases
-        if node.selection_set is None:
-            return Size(1, 1, 1)
-        inner = self.of(node.selection_set, level + 1)
-        return Size(1 + inner.fields, 1 + inner.depth, 1)
-
-    def _count_directives(self, found: int) -> None:
-        self.directives += found
-        if self.directives > self.limits.directives:
+    def bound(self, size: Size, level: int = 1) -> None:
+        """Raise what a selection `level` levels deep is beyond."""
+        if size.aliases > self.limits.aliases:
+            raise TooManyAliases
+        if size.directives > self.limits.directives:
             raise TooManyDirectives
-
-    def _bound(self, fields: int, depth: int) -> None:
-        if fields > self.limits.fields:
+        if size.fields > self.limits.fields:
             raise TooManyFields
-        if depth > self.limits.depth:
+        if level - 1 + size.depth > self.limits.depth:
             raise TooDeep
+
+    def _of_field(self, node: FieldNode, level: int) -> Size:
+        inner = Size() if node.selection_set is None else self.of(node.selection_set, level + 1)
+        aliases = inner.aliases + (node.alias is not None)
+        return Size(1 + inner.fields, 1 + inner.depth, 1, aliases, inner.directives)

@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from backend.reports import types as domain
+from foundation import errors as refusals
 from foundation.errors import Refusal
 from foundation.ids import GlobalIds, parse_report_code, show_report_code
 from graphql_schema.access import public
@@ -15,11 +16,14 @@ from graphql_schema.enums import ClosingReason, ReportState, ReportStep
 from graphql_schema.errors import Forbidden, InvalidInput, NotFound, problem_of
 from graphql_schema.node import Node
 from graphql_schema.paging import AFTER, FIRST, Connection, connection_of
+from graphql_schema.sizes import rows
 from graphql_schema.tenancy import UnitSummary, summary_of
 
 CODE = "16 ký tự Crockford; chữ thường, gạch nối, I, L, O đều nhận. / The report's code, as people type it."
 CATEGORY_CODE = "Mã lĩnh vực (xem categories). / Code of the category (see `categories`)."
 CLOSED_ONLY = "Chỉ có khi đã đóng. / Once closed."
+ENTRIES = 10
+"""Of a timeline, usually: few reports are asked about or forwarded more than twice."""
 VERSION = "Tăng sau mỗi thay đổi; gửi lại làm expectedVersion. / Rises with each change; send it back."
 
 
@@ -66,10 +70,13 @@ class Report(Node):
     updated_at: datetime
     mine: bool = strawberry.field(description="Do người hỏi gửi. / Sent by whoever asks.")
 
-    @strawberry.field(description="Mọi thay đổi, cũ trước. / Every change, oldest first.")
+    @strawberry.field(
+        description="Mọi thay đổi, cũ trước. / Every change, oldest first.", metadata=rows(ENTRIES)
+    )
     async def timeline(self, info: Info) -> list[TimelineEntry] | None:
-        context = info.context
-        entries = await context.services.reports.timeline(context.principal, self.code)
+        entries = await info.context.timelines.of(self.code)
+        if entries is None:
+            raise refusals.NotFound
         return [_entry_of(entry) for entry in entries]
 
 
@@ -95,7 +102,7 @@ class PublicReport:
     closing_reason: ClosingReason | None = strawberry.field(description=CLOSED_ONLY)
     created_at: datetime
     updated_at: datetime
-    timeline: list[PublicTimelineEntry]
+    timeline: list[PublicTimelineEntry] = strawberry.field(metadata=rows(ENTRIES))
 
 
 ReportResult = Annotated[

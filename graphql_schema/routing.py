@@ -7,6 +7,7 @@ from foundation.ids import GlobalIds
 from graphql_schema.access import public
 from graphql_schema.context import Info
 from graphql_schema.node import Node
+from graphql_schema.sizes import rows
 
 
 @strawberry.type(description="Lĩnh vực phản ánh. / What a report is about.")
@@ -34,7 +35,7 @@ def category_of(category: domain.Category, language: str) -> Category:
 class RoutingQuery:
     @strawberry.field(
         description="Tất cả lĩnh vực, theo thứ tự hiển thị. / All categories in the order to show. Public.",
-        metadata=public(),
+        metadata={**public(), **rows(30)},
     )
     async def categories(self, info: Info) -> list[Category] | None:
         found = await info.context.services.categories.categories(info.context.principal)

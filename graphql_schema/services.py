@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -98,7 +99,9 @@ class ReportReads(Protocol):
 
     async def one(self, principal: Principal, code: str) -> Report: ...
 
-    async def timeline(self, principal: Principal, code: str) -> tuple[TimelineEntry, ...]: ...
+    async def timelines(
+        self, principal: Principal, codes: Sequence[str]
+    ) -> Mapping[str, tuple[TimelineEntry, ...]]: ...
 
     async def track(self, principal: Principal, code: str) -> PublicReport: ...
 

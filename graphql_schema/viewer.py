@@ -7,6 +7,7 @@ import strawberry
 
 from foundation.identity.principal import CitizenPrincipal, VerifiedSession
 from graphql_schema.context import GraphQLContext, Info
+from graphql_schema.sizes import rows
 from graphql_schema.tenancy import UnitSummary, summary_of
 
 
@@ -34,7 +35,7 @@ class Duty:
 class Official:
     name: str
     unit: UnitSummary = strawberry.field(description="Đơn vị công tác của phiên này. / The working unit.")
-    duties: list[Duty]
+    duties: list[Duty] = strawberry.field(metadata=rows(5))
     sign_in: SignIn
 
 

@@ -1,21 +1,25 @@
 """Reads of reports: lists in constant work, one report, its timeline, and what anybody may follow."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import asyncpg
 
 from backend.reports.filters import ReportFilter
 from backend.reports.sql import (
     CITY_LIST,
+    CITY_MANY,
     CITY_ONE,
     CITY_STATE_LIST,
+    MANY,
     MINE,
     ONE,
     PUBLIC,
     PUBLIC_TIMELINE,
     TIMELINE,
+    TIMELINES,
     UNIT_IDS,
     UNIT_LIST,
     UNIT_STATE_LIST,
@@ -36,10 +40,10 @@ from backend.reports.types import (
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.read_scope import ReadScope
-from foundation.errors import InvalidInput, NotFound
+from foundation.errors import InvalidInput, NotFound, Refusal
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
 from foundation.ids import parse_report_code
-from foundation.paging import Page, PageRequest, Position
+from foundation.paging import MAX_PAGE, Page, PageRequest, Position
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import Activity, AuditEvent
 
@@ -110,6 +114,36 @@ class ReportQueries:
         official = isinstance(principal, OfficialPrincipal)
         return tuple(_entry(entry, shows_internal=official) for entry in rows)
 
+    async def timelines(
+        self, principal: Principal, codes: Sequence[str]
+    ) -> Mapping[str, tuple[TimelineEntry, ...]]:
+        """The timelines of these reports by canonical code, in one transaction whatever their number.
+
+        A report that may not be read is left out, and the refusal recorded. Raises InvalidInput for what is
+        no code, and for more than a page of codes.
+        """
+        if len(codes) > MAX_PAGE:
+            raise InvalidInput("codes")
+        refused: dict[str, Refusal] = {}
+        async with self._database.read_scope(principal, _read()) as scope:
+            parsed = sorted({parse_report_code(code) for code in codes})
+            rows = {row["code"]: row for row in await _rows_of(scope, principal, parsed)}
+            seen: dict[UUID, str] = {}
+            for code in parsed:
+                try:
+                    seen[self._decided(principal, rows.get(code))["id"]] = code
+                except Refusal as refusal:
+                    refused[code] = refusal
+            entries = await scope.rows(TIMELINES, list(seen), MAX_TIMELINE)
+        for code, why in refused.items():
+            intent = replace(_read(), resource=f"report:{code}")
+            await self._database.record_refusal(principal, intent, why)
+        official = isinstance(principal, OfficialPrincipal)
+        found: dict[str, list[TimelineEntry]] = {code: [] for code in seen.values()}
+        for entry in entries:
+            found[seen[entry["report_id"]]].append(_entry(entry, shows_internal=official))
+        return {code: tuple(timeline) for code, timeline in found.items()}
+
     async def track(self, principal: Principal, code: str) -> PublicReport:
         """What anybody who has the code may see: no text, no exact place. Raises as `one`."""
         intent = AuditEvent("report.track", activity=Activity.READ)
@@ -125,7 +159,10 @@ class ReportQueries:
     async def _authorised(self, scope: ReadScope, principal: Principal, code: str) -> asyncpg.Record:
         parsed = parse_report_code(code)
         scope.intent = replace(scope.intent, resource=f"report:{parsed}")
-        row = await _one_row(scope, principal, parsed)
+        return self._decided(principal, await _one_row(scope, principal, parsed))
+
+    def _decided(self, principal: Principal, row: asyncpg.Record | None) -> asyncpg.Record:
+        """The row, when the policies let it be read. Raises NotFound or Forbidden."""
         if row is None:
             raise NotFound
         resource = report_resource(
@@ -178,6 +215,12 @@ async def _one_row(scope: ReadScope, principal: Principal, code: str) -> asyncpg
     if isinstance(principal, OfficialPrincipal) and principal.city_level:
         return await scope.row(CITY_ONE, code)
     return await scope.row(ONE, code, list(readers_of(principal)))
+
+
+async def _rows_of(scope: ReadScope, principal: Principal, codes: Sequence[str]) -> Sequence[asyncpg.Record]:
+    if isinstance(principal, OfficialPrincipal) and principal.city_level:
+        return await scope.rows(CITY_MANY, codes)
+    return await scope.rows(MANY, codes, list(readers_of(principal)))
 
 
 def _read() -> AuditEvent:

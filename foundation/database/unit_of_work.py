@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from foundation.database.principal_settings import APPLY, role_of, settings_of
+from foundation.deadline import no_way_back
 from foundation.errors import Refusal
 from foundation.identity.principal import Principal
 from foundation.recording import AuditEvent, Recorder
@@ -57,6 +58,7 @@ class UnitOfWork:
         if not self._recorded:
             raise UnrecordedChange(self.intent.action)
         await self.session.flush()
+        no_way_back()
         await self.connection.commit()
 
     async def __aexit__(

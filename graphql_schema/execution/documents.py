@@ -21,6 +21,7 @@ from graphql import (
 )
 
 from graphql_schema import limits
+from graphql_schema.execution.cost import Cost, cost_of
 from graphql_schema.execution.requirements import Requirement, requirement_of
 from graphql_schema.execution.roots import roots_of
 from graphql_schema.limits import Limits, RequestRefused
@@ -67,8 +68,9 @@ class Document:
     ast: DocumentNode
     operation: OperationDefinitionNode
     requirement: Requirement
-    roots: tuple[str, ...] = ()
+    roots: tuple[str, ...]
     """Root fields, each as often as it is selected, under whatever alias."""
+    cost: Cost
 
     @property
     def is_mutation(self) -> bool:
@@ -145,7 +147,12 @@ class Documents:
         if errors:
             raise DocumentInvalid("graphql.validation", errors)
         return Document(
-            document_id, ast, operation, requirement_of(self._schema, ast), roots_of(ast, operation)
+            id=document_id,
+            ast=ast,
+            operation=operation,
+            requirement=requirement_of(self._schema, ast),
+            roots=roots_of(ast, operation),
+            cost=cost_of(self._schema, ast, operation),
         )
 
     def _parse(self, text: str) -> DocumentNode:

@@ -1,6 +1,6 @@
 """Services and a gateway at the seam: they remember calls and answer what the test says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -159,8 +159,10 @@ class Fake:
     async def one(self, principal: Principal, code: str) -> Report:
         return self._called("one", principal, code)
 
-    async def timeline(self, principal: Principal, code: str) -> tuple[TimelineEntry, ...]:
-        return self._called("timeline", principal, code)
+    async def timelines(
+        self, principal: Principal, codes: Sequence[str]
+    ) -> Mapping[str, tuple[TimelineEntry, ...]]:
+        return self._called("timelines", principal, tuple(codes))
 
     async def track(self, principal: Principal, code: str) -> PublicReport:
         return self._called("track", principal, code)
@@ -192,7 +194,7 @@ def standard_answers() -> dict[str, Any]:
         "mine": page,
         "of_units": page,
         "one": REPORT,
-        "timeline": (ENTRY,),
+        "timelines": {CODE: (ENTRY,)},
         "track": PUBLIC,
         "units": UnitPage((UNIT,), (("hoan kiem", 7),), has_next=False),
         "unit": UNIT,

@@ -112,7 +112,7 @@ def test_success_carries_the_report_read_again(
         "ReportChanged",
         2,
         "0123-4567-89AB-CDEF",
-        [method, "one", "timeline"],
+        [method, "one", "timelines"],
     )
 
 
@@ -194,7 +194,7 @@ def test_report_no_longer_visible_after_the_change_is_null(api: Api) -> None:
     }
 
 
-@pytest.mark.parametrize("read", ["one", "timeline"])
+@pytest.mark.parametrize("read", ["one", "timelines"])
 def test_failed_read_after_a_change_is_incomplete_but_no_error(api: Api, read: str) -> None:
     api.services.answers[read] = RuntimeError("connection to 10.0.0.7 lost")
     answer = api.post((OPERATIONS / "AcceptReport.graphql").read_text(), {"input": STEP}, who="minh")

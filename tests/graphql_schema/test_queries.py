@@ -54,7 +54,7 @@ def test_unit_reports_pass_units_and_state_on(api: Api) -> None:
 
 def test_report_is_found_by_the_code_as_typed(api: Api) -> None:
     api.run("Report", {"code": "oi23-4567 89ab-cdef"})
-    assert [call[0::2] for call in api.services.calls] == [("one", CODE), ("timeline", CODE)]
+    assert [call[0::2] for call in api.services.calls] == [("one", CODE), ("timelines", (CODE,))]
 
 
 def test_report_shows_its_timeline(api: Api) -> None:
