@@ -68,7 +68,8 @@ BEYOND = [
      "{ a: code b: code c: code d: code e: code }"),
     ("graphql.too_many_directives", "{ categories { code " + "@skip(if: false) " * 4 + "} }"),
     ("graphql.too_many_root_fields", "{ categories { code } " + "__typename " * 5 + "}"),
-    ("graphql.too_many_root_fields", "{ ...F ...F } fragment F on Query { __typename __typename __typename }"),
+    ("graphql.too_many_root_fields", "{ ...F ...F } fragment F on Query "
+     "{ __typename __typename __typename }"),
     ("graphql.one_root_field", f"mutation {{ a: {SUBMIT} b: {SUBMIT} }}"),
     ("graphql.one_root_field", f"mutation {{ {SUBMIT} {SUBMIT} }}"),
     ("graphql.one_root_field", f"mutation {{ {SUBMIT} ...F }} fragment F on Mutation {{ b: {SUBMIT} }}"),
