@@ -170,7 +170,7 @@ async def test_citizens_list_of_another_is_withheld(world: World, monkeypatch: p
     lists = queries(world, PolicyEngine.load(POLICIES))
     scope = world.database.read_scope
     monkeypatch.setattr(world.database, "read_scope", lambda _, intent: scope(lan, intent))
-    anybodys = replace(MINE, first=MINE.first.replace("r.citizen_id = $1", "$1::uuid IS NOT NULL"))
-    monkeypatch.setattr("backend.reports.queries.MINE", anybodys)
+    others = replace(MINE, first=MINE.first.replace("citizen_id = $1", "citizen_id <> $1"))
+    monkeypatch.setattr("backend.reports.queries.MINE", others)
     with pytest.raises(FilterMismatch):
         await lists.mine(hung, PAGE)
