@@ -23,13 +23,14 @@ LEASE = 15
 NEVER_SPENT = 1_000_000_000
 LIMIT = Limit("bench", Rate(amount=NEVER_SPENT, seconds=60))
 _PEER = (
-    "INSERT INTO bench.counter AS c (key, minute, count) VALUES ($1, date_trunc('minute', now()), 1)"
+    "INSERT INTO bench.{table} AS c (key, minute, count) VALUES ($1, date_trunc('minute', now()), 1)"
     " ON CONFLICT (key, minute) DO UPDATE SET count = c.count + 1 RETURNING count"
 )
 _PEER_TABLE = (
     "CREATE SCHEMA bench; GRANT USAGE ON SCHEMA bench TO backend_app;"
     " CREATE TABLE bench.counter (key text, minute timestamptz, count bigint, PRIMARY KEY (key, minute));"
-    " GRANT SELECT, INSERT, UPDATE ON bench.counter TO backend_app"
+    " CREATE UNLOGGED TABLE bench.unlogged (LIKE bench.counter INCLUDING ALL);"
+    " GRANT SELECT, INSERT, UPDATE ON bench.counter, bench.unlogged TO backend_app"
 )
 
 Decide = Callable[[int], Awaitable[object]]
@@ -46,15 +47,16 @@ def run() -> Iterable[dict[str, Any]]:
 async def _measure(cluster: PostgresCluster) -> list[dict[str, Any]]:
     pool = await _pool(cluster)
     try:
-        peer = await _rates(pool, _hot_counter(pool), _with_lease(pool, LEASE))
-        bare = await _rates(pool, _hot_counter(pool), _with_lease(pool, 1))
+        peer = await _rates(pool, _hot_counter(pool, "counter"), _with_lease(pool, LEASE))
+        bare = await _rates(pool, _hot_counter(pool, "unlogged"), _with_lease(pool, 1))
         spread = await _rates(pool, _with_lease(pool, 1), _own_keys(pool))
     finally:
         await pool.close()
     counter = "counter upserted by each request (fixed window, ordinary table)"
+    unlogged = "the same counter in an unlogged table"
     return [
         _row("limits_hot_key", f"leases of at most {LEASE}", peer, counter),
-        _row("limits_hot_key_no_leases", "a statement each", bare, counter),
+        _row("limits_hot_key_no_leases", "a statement each", bare, unlogged),
         _row("limits_eight_keys_no_leases", "a statement each", spread, "ours on one hot key"),
     ]
 
@@ -93,8 +95,9 @@ async def _round(decide: Decide) -> None:
     await asyncio.gather(*(writer(number) for number in range(WRITERS)))
 
 
-def _hot_counter(pool: asyncpg.Pool) -> Decide:
-    return lambda _: pool.fetchval(_PEER, "hot")
+def _hot_counter(pool: asyncpg.Pool, table: str) -> Decide:
+    statement = _PEER.format(table=table)
+    return lambda _: pool.fetchval(statement, "hot")
 
 
 def _with_lease(pool: asyncpg.Pool, lease: int) -> Decide:

@@ -12,7 +12,7 @@ from foundation.database.database import Database
 from foundation.errors import Refusal
 from foundation.identity import step_up
 from foundation.identity.authenticator import Authenticator
-from foundation.identity.challenges import StepUpRequired
+from foundation.identity.challenges import IdentityRefusal, StepUpRequired
 from foundation.identity.principal import (
     AnonymousPrincipal,
     CitizenPrincipal,
@@ -57,9 +57,13 @@ class ApiGateway:
         """Begin to let people in."""
         self._authenticator = authenticator
 
-    async def end_session(self, logout_token: str) -> None:
-        """Back-channel logout. Raises an IdentityRefusal."""
-        await self._door().end_session(logout_token)
+    async def end_session(self, logout_token: str, peer: str | None, forwarded_for: Sequence[str]) -> None:
+        """Back-channel logout. Raises an IdentityRefusal, counted. Never limited: an end must not wait."""
+        try:
+            await self._door().end_session(logout_token)
+        except IdentityRefusal as refusal:
+            self._refusals.add(self._networks.of(peer, forwarded_for), refusal.code)
+            raise
 
     def origin_of(self, parts: RequestParts) -> Origin:
         """The request's id, network and language."""

@@ -49,9 +49,9 @@ def backchannel_logout_route(gateway: "ApiGateway") -> HTTPRouteHandler:
         if len(tokens) != 1:
             return Response(None, status_code=400, headers=headers)
         try:
-            await gateway.end_session(tokens[0])
-        except IdentityRefusal as refusal:
-            log.warning("backchannel_logout_refused", reason=refusal.code)
+            peer = request.client.host if request.client else None
+            await gateway.end_session(tokens[0], peer, request.headers.getall("x-forwarded-for", []))
+        except IdentityRefusal:
             return Response(None, status_code=400, headers=headers)
         return Response(None, status_code=200, headers=headers)
 

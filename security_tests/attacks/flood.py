@@ -34,6 +34,7 @@ from graphql_schema.execution.documents import id_of
 from services.api import Parts, endpoint_of, limits_of, parts_of
 from services.gateway import ApiGateway
 from services.networks import Networks
+from services.routes import backchannel_logout_route
 from stack.home import ROOT
 from tests.backend.world import connect
 from tests.conftest import Database as TestDatabase
@@ -75,6 +76,13 @@ class Api:
         answer = await transport.handle_async_request(request)
         await answer.aread()
         return answer
+
+    async def log_out(self, peer: str, token: str) -> httpx.Response:
+        """Somebody says that a session ended, as Keycloak would."""
+        transport = httpx.ASGITransport(app=self.app, client=(peer, 50_000))
+        form = {"logout_token": token}
+        request = httpx.Request("POST", "https://api.test/identity/backchannel-logout", data=form)
+        return await transport.handle_async_request(request)
 
     async def track(self, peer: str, code: str, **headers: str) -> httpx.Response:
         """Somebody without credentials asks for a report."""
@@ -119,6 +127,7 @@ async def serving(
             "listen_port": 1,
             "tls": TlsSettings(certificate_file=folder, key_file=folder),
             "database": database.settings("backend_app", pool_size=4),
+            "feed_database": database.settings("backend_feed", pool_size=1),
             "identity": world.settings(folder),
             "audit": AuditSettings(log="backend"),
             "opaque_id_key_file": folder / "opaque-ids",
@@ -149,7 +158,10 @@ async def serving(
         # A proof names whole seconds: one of this second would be from before the memory of proofs.
         connection.execute("UPDATE identity.proof_epoch SET since = since - interval '1 minute'")
     gateway.open(authenticator)
-    app = Litestar(route_handlers=[endpoint_of(parts, gateway).handler()], openapi_config=None)
+    app = Litestar(
+        route_handlers=[endpoint_of(parts, gateway).handler(), backchannel_logout_route(gateway)],
+        openapi_config=None,
+    )
     api = Api(parts, gateway, app, keycloak)
     event.listen(parts.database.engine.sync_engine, "checkout", lambda *_: api.checkouts.append(_))
     try:

@@ -106,6 +106,7 @@ def _settings(
         listen_port=port,
         tls=TlsSettings(certificate_file=pairs.api.certificate, key_file=pairs.api.key),
         database=database.settings("backend_app", pool_size=4),
+        feed_database=database.settings("backend_feed", pool_size=2),
         identity=identity,
         audit=AuditSettings(log="backend"),
         opaque_id_key_file=folder / "opaque-ids",

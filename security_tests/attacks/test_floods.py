@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from joserfc.jwk import ECKey
+from structlog.testing import capture_logs
 
 from foundation.settings import LimitsSettings, OperationRate, Rate
 from security_tests.attacks.flood import (
@@ -27,6 +28,7 @@ from security_tests.attacks.flood import (
 )
 from stack.postgres import PostgresCluster
 from tests.conftest import Database
+from tests.identity import world
 
 WRONG = [f"{number:016d}" for number in range(100)]
 WIDE = Rate(amount=1_000_000, seconds=60)
@@ -150,6 +152,15 @@ async def test_1100_networks_make_a_bounded_number_of_lines(database: Database, 
             await api.viewer(f"2001:db8:{number:x}::1", headers)
         assert len(api.parts.refusals.pending) == 1_001
         assert len(await turn_the_minute(api, database)) == 201
+
+
+async def test_invented_logouts_cost_the_log_one_line_and_reach_nothing(api: Api, database: Database) -> None:
+    token = world.sign(world.citizen_claims(), world.THIEF, typ="logout+jwt", kid="c")
+    with capture_logs() as logged:
+        answers = Counter([(await api.log_out(FLOODER, token)).status_code for _ in range(200)])
+    assert (answers, logged, count(database, "identity.session_end")) == ({400: 200}, [], 0)
+    (line,) = await turn_the_minute(api, database)
+    assert codes(line) == ("identity.malformed_request", 200)
 
 
 # Good tokens
