@@ -11,6 +11,7 @@ import pytest
 from backend.changes.hub import QUEUE, Hub, SessionOver, Subscription, TooSlow
 from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
+from backend.changes.service import FeedService
 from backend.changes.types import Change
 from foundation.identity.principal import CitizenPrincipal
 from foundation.policy.engine import PolicyEngine
@@ -182,3 +183,30 @@ async def test_head_is_behind_what_is_under_way(world: World) -> None:
     page = await queries.since(citizen, None, 10)
     assert page.items == ()
     assert (await queries.since(citizen, page.end, 10)).items == ()
+
+
+async def test_following_after_a_position_replays_and_goes_on_live(world: World, hub: Hub) -> None:
+    citizen, queries = await world.citizen(), ChangeQueries(world.database)
+    begin = (await queries.since(citizen, None, 1)).end
+    codes = [(await world.submitted(citizen)).code for _ in range(2)]
+    following = FeedService(queries, hub).follow(citizen, begin)
+    async with asyncio.timeout(15):
+        seen = [(await anext(following)).resource for _ in range(2)]
+        codes.append((await world.submitted(citizen)).code)
+        seen.append((await anext(following)).resource)
+    await following.aclose()  # type: ignore[attr-defined]  # an async generator
+    assert (seen, len(hub)) == ([f"report:{code}" for code in codes], 0)
+
+
+async def test_changes_written_while_replaying_come_once(world: World, hub: Hub) -> None:
+    citizen, queries = await world.citizen(), ChangeQueries(world.database)
+    begin = (await queries.since(citizen, None, 1)).end
+    await world.submitted(citizen)
+    following = FeedService(queries, hub).follow(citizen, begin)
+    async with asyncio.timeout(15):
+        positions = [(await anext(following)).position]
+        for _ in range(5):
+            await world.submitted(citizen)
+            positions.append((await anext(following)).position)
+    await following.aclose()  # type: ignore[attr-defined]  # an async generator
+    assert positions == sorted(set(positions))
