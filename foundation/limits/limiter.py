@@ -84,6 +84,7 @@ class Limiter:
         self._executor = executor
         self._monotonic = monotonic
         self._keys: OrderedDict[bytes, _Key] = OrderedDict()
+        self._away = False
 
     @property
     def remembered(self) -> int:
@@ -148,10 +149,17 @@ class Limiter:
     async def _ask(self, statement: str, *arguments: object) -> int:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return int(await self._executor.fetchval(statement, *arguments) or 0)
+                answer = int(await self._executor.fetchval(statement, *arguments) or 0)
         except _TROUBLE as error:
-            log.warning("limits_unavailable", fault=type(error).__name__)
+            # One line at the beginning, one at the end: a flood must not fill the process's log either.
+            if not self._away:
+                log.warning("limits_unavailable", fault=type(error).__name__)
+            self._away = True
             raise LimitsUnavailable(RETRY_UNAVAILABLE) from error
+        if self._away:
+            log.info("limits_available")
+        self._away = False
+        return answer
 
     def _refuse_remembered(self, limit: Limit, key: _Key) -> None:
         now = self._monotonic()

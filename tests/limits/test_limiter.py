@@ -235,11 +235,15 @@ async def test_database_that_does_not_answer_is_not_waited_for(monkeypatch: pyte
         await Limiter(Silent()).take(TEN_A_DAY, SUBJECT)
 
 
-async def test_trouble_ends_with_the_database_back() -> None:
-    limiter = Limiter(Answering(OSError()))
-    with pytest.raises(LimitsUnavailable):
+async def test_trouble_ends_with_the_database_back_and_costs_two_lines() -> None:
+    limiter = Limiter(Answering(*[OSError()] * 50))
+    with capture_logs() as logged:
+        for _ in range(50):
+            with pytest.raises(LimitsUnavailable):
+                await limiter.take(TEN_A_DAY, SUBJECT)
         await limiter.take(TEN_A_DAY, SUBJECT)
-    await limiter.take(TEN_A_DAY, SUBJECT)
+        await limiter.take(TEN_A_DAY, SUBJECT)
+    assert [entry["event"] for entry in logged] == ["limits_unavailable", "limits_available"]
 
 
 async def test_charging_for_what_has_happened_never_raises() -> None:
