@@ -17,7 +17,7 @@ import asyncpg
 import httpx
 
 from cli.client import IocClient, Person
-from cli.login import make_proof
+from cli.login import CLIENT_OF_REALM, make_proof
 from foundation.identity.principal import VerifiedSession
 from stack.realms import OTP_PARAMETERS, alias_of
 from tests.conftest import RunningStack
@@ -109,16 +109,34 @@ class Administration:
         """What is done after an enrolment in person: the administrator stores the public key."""
         await self.update_person(person, credentials=[passkey.as_stored()])
 
+    async def credential_types(self, person: Person) -> list[str]:
+        """What a person may sign in with."""
+        found = await self._call("GET", f"{self._path(person)}/credentials")
+        return sorted(each["type"] for each in found.json())
+
+    async def make_realm(self, realm: dict[str, Any]) -> None:
+        await self._call("POST", "/admin/realms", json=realm)
+
+    async def remove_realm(self, name: str) -> None:
+        await self._call("DELETE", f"/admin/realms/{name}")
+
+    async def revoke(self, client: IocClient, token: str) -> None:
+        """Revoke a token at Keycloak, as whoever found it may (RFC 7009)."""
+        form = {"client_id": client.person.client_id, "token": token}
+        await self._call("POST", f"{_protocol(client)}/revoke", data=form)
+
     @asynccontextmanager
-    async def registration_allowed(self, realm: str) -> AsyncIterator[None]:
-        """The realm with its guard taken out: people may register passkeys themselves."""
-        path = f"/admin/realms/{realm}/authentication/required-actions/webauthn-register"
-        action = (await self._call("GET", path)).json()
-        await self._call("PUT", path, json={**action, "enabled": True})
+    async def short_tokens(self, realm: str, seconds: int) -> AsyncIterator[None]:
+        """Access tokens of the realm's app live this long, for sign-ins within."""
+        path = f"/admin/realms/{realm}/clients"
+        found = await self._call("GET", f"{path}?clientId={CLIENT_OF_REALM[realm]}")
+        (app,) = found.json()
+        attributes = {**app["attributes"], "access.token.lifespan": str(seconds)}
+        await self._call("PUT", f"{path}/{app['id']}", json={**app, "attributes": attributes})
         try:
             yield
         finally:
-            await self._call("PUT", path, json=action)
+            await self._call("PUT", f"{path}/{app['id']}", json=app)
 
     async def delete_person(self, person: Person) -> None:
         await self._call("DELETE", self._path(person))

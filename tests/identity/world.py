@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey
 from foundation.identity import jose
 from foundation.identity.challenges import TokenInvalid
 from foundation.identity.tokens import TokenVerifier
-from foundation.ids import b64u
+from foundation.ids import b64u, unb64u
 from foundation.settings import IdentitySettings, KeycloakClientSettings, RealmSettings
 
 CITIZENS = "https://keycloak.test/realms/ihanoi"
@@ -188,3 +188,9 @@ class Ticker:
 def at(seconds: float) -> datetime:
     """`seconds` after the moment of the tests."""
     return NOW + timedelta(seconds=seconds)
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """A token's payload, unverified."""
+    claims: dict[str, Any] = json.loads(unb64u(token.split(".")[1]))
+    return claims

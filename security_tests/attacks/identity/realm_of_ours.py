@@ -1,0 +1,106 @@
+"""Two realms whose keys a test holds: what the api takes for Keycloak, over HTTPS, and what it would sign."""
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+from joserfc.jwk import ECKey
+
+from foundation.ids import new_uuid
+from stack.certificates import Certificates
+from tests.identity import world
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """A realm's keys, and a word on every session: it lives."""
+
+    protocol_version = "HTTP/1.1"
+    keys: ClassVar[list[dict[str, Any]]] = world.Keycloak().keys
+
+    def do_GET(self) -> None:
+        kid = "c" if "/ihanoi/" in self.path else "o"
+        self._answer({"keys": [key for key in self.keys if key["kid"] == kid]})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        token = next(pair for pair in body.split("&") if pair.startswith("token=")).removeprefix("token=")
+        self._answer({"active": True, **world.claims_of(token)})
+
+    def _answer(self, content: dict[str, Any]) -> None:
+        octets = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(octets)))
+        self.end_headers()
+        self.wfile.write(octets)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def realms(certificates: Certificates) -> Iterator[str]:
+    """Serve both realms; their URL. Officials: `world.REALM_KEY`; citizens: `world.OTHER_REALM_KEY`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.keycloak.certificate, certificates.keycloak.key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"https://localhost:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@dataclass(frozen=True)
+class Forger:
+    """Makes tokens that these realms would sign, and ones they never would; and proofs for `api_url`."""
+
+    keycloak_url: str
+    api_url: str
+    device: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"))
+
+    def official_claims(self, **changes: Any) -> dict[str, Any]:
+        """What an official's token says, issued now. A change to None leaves the claim out."""
+        now = int(time.time())
+        fresh = {
+            "iss": f"{self.keycloak_url}/realms/hanoi-ioc",
+            "iat": now,
+            "exp": now + 300,
+            "auth_time": now - 30,
+            "sid": str(new_uuid()),
+            "cnf": {"jkt": self.device.thumbprint(), "kc-jkt-type": "DPoP"},
+        }
+        return world.official_claims(**{**fresh, **changes})
+
+    def citizen_claims(self, **changes: Any) -> dict[str, Any]:
+        """What a citizen's token says, issued now."""
+        fresh = self.official_claims(iss=f"{self.keycloak_url}/realms/ihanoi", azp="ihanoi-app", acr="aal1")
+        return world.citizen_claims(
+            **{**fresh, "azp": "ihanoi-app", "amr": ["pwd"], "organization": None, **changes}
+        )
+
+    def official(self, **changes: Any) -> str:
+        """An official's token."""
+        return world.sign(self.official_claims(**changes))
+
+    def citizen(self, **changes: Any) -> str:
+        """A citizen's token."""
+        return world.sign(self.citizen_claims(**changes), world.OTHER_REALM_KEY, kid="c")
+
+    def proof(
+        self, token: str, key: ECKey | None = None, header: dict[str, Any] | None = None, **changes: Any
+    ) -> str:
+        """A fresh proof for POST /graphql with `token`."""
+        fresh = {"jti": str(new_uuid()), "iat": int(time.time()), "htu": f"{self.api_url}/graphql"}
+        return world.proof(token, key or self.device, header, **{**fresh, **changes})
