@@ -142,9 +142,9 @@ class Limiter:
             # From before the question: a slow answer makes a lease shorter, not longer.
             key.permits, key.lease_ends = granted - count, now + LEASE_SECONDS
             return
-        key.permits = 0
-        key.refused_until = self._monotonic() - granted / 1_000_000
-        self._refuse_remembered(limit, key)
+        now = self._monotonic()
+        key.permits, key.refused_until = 0, now - granted / 1_000_000
+        raise self._refusal(limit, key, now)
 
     async def _ask(self, statement: str, *arguments: object) -> int:
         try:
@@ -163,12 +163,15 @@ class Limiter:
 
     def _refuse_remembered(self, limit: Limit, key: _Key) -> None:
         now = self._monotonic()
-        if now >= key.refused_until:
-            return
+        if now < key.refused_until:
+            raise self._refusal(limit, key, now)
+
+    @staticmethod
+    def _refusal(limit: Limit, key: _Key, now: float) -> TooManyRequests:
         new = now - key.told_at >= TOLD_SECONDS
         if new:
             key.told_at = now
-        raise TooManyRequests(limit.name, max(1, math.ceil(key.refused_until - now)), new=new)
+        return TooManyRequests(limit.name, max(1, math.ceil(key.refused_until - now)), new=new)
 
     def _spend(self, key: _Key, count: int) -> bool:
         if key.permits < count or self._monotonic() >= key.lease_ends:

@@ -146,6 +146,25 @@ async def test_two_processes_share_one_limit(
     assert amount - lost <= total <= amount
 
 
+async def test_last_permit_is_given_once(pool: asyncpg.Pool) -> None:
+    take = "SELECT limits.take($1, 1, 1, 8640000000, 86400000000)"
+    key = TEN_A_DAY.key(SUBJECT)
+    await Limiter(pool).take(TEN_A_DAY, SUBJECT, 9)
+    async with pool.acquire() as first, pool.acquire() as second:
+        transaction = first.transaction()
+        await transaction.start()
+        given = await first.fetchval(take, key)
+        waiting = asyncio.create_task(second.fetchval(take, key))  # it looked, and waits for the row
+        await asyncio.sleep(0.2)
+        await transaction.commit()
+        assert (given, await waiting < 0) == (1, True)
+
+
+async def test_wait_of_no_time_at_all_is_a_refusal() -> None:
+    with pytest.raises(TooManyRequests):
+        await Limiter(Answering(0)).take(TEN_A_DAY, SUBJECT)
+
+
 async def test_hot_key_asks_the_database_seldom() -> None:
     database = Answering()
     taken = await allowed(Limiter(database, Ticker()), THOUSAND_A_DAY, 1_000)
