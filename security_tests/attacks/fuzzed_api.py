@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -69,31 +69,44 @@ class _Gateway:
 
 @dataclass
 class FuzzedApi:
-    """Synchronous on purpose: hypothesis calls its tests without a loop."""
+    """Synchronous on purpose: hypothesis calls its tests without a loop.
+
+    `trusted`: as in production, these documents alone. `replace` puts other services in the place of some.
+    """
 
     database: Database
+    limits: Limits = field(default_factory=Limits)
+    trusted: Sequence[str] | None = None
+    replace: Callable[[Services], Services] = lambda services: services
     runner: asyncio.Runner = field(default_factory=asyncio.Runner)
 
     def __post_init__(self) -> None:
         self.world = compose(self.database.settings("backend_app"), self.database.settings("backend_worker"))
         self.runner.run(self.world.database.open())
         self.gateway = _Gateway(self.world)
-        schema, limits = build(), Limits()
+        schema = build()
         endpoint = GraphQLEndpoint(
             schema=schema,
-            documents=Documents(schema._schema, trusted=[], only_trusted=False, limits=limits),
-            services=Services(
-                report_changes=self.world.reports,
-                reports=self.world.queries,
-                units=TenancyQueries(self.world.database),
-                officials=self.world.tenancy,
-                categories=RoutingQueries(self.world.database),
-                inbox=self.world.inboxes,
+            documents=Documents(
+                schema._schema,
+                trusted=self.trusted or [],
+                only_trusted=self.trusted is not None,
+                limits=self.limits,
+            ),
+            services=self.replace(
+                Services(
+                    report_changes=self.world.reports,
+                    reports=self.world.queries,
+                    units=TenancyQueries(self.world.database),
+                    officials=self.world.tenancy,
+                    categories=RoutingQueries(self.world.database),
+                    inbox=self.world.inboxes,
+                )
             ),
             codecs=Codecs(global_ids=GlobalIds(KEY), cursors=Cursors(KEY, 1, self.world.clock)),
             gateway=self.gateway,
             new_request_id=lambda: str(new_uuid()),
-            limits=limits,
+            limits=self.limits,
         )
         self.app = Litestar([endpoint.handler()], openapi_config=None, logging_config=None)
 
