@@ -27,9 +27,12 @@ def sort_key(text: str) -> str:
 
 
 def person_key(name: str) -> str:
-    """A key that sorts people as Vietnamese lists do: given name (the last word), family name, middle."""
+    """A key that sorts people as Vietnamese lists do: given name (the last word), family name, middle.
+
+    The given name is compared whole, tones too, before the family name: all Hoa stand before all Hòa.
+    """
     words = name.split()
-    return sort_key(" ".join([words[-1], *words[:-1]])) if words else ""
+    return f"{sort_key(words[-1])} {sort_key(' '.join(words[:-1]))}" if words else ""
 
 
 def fold(text: str) -> str:

@@ -1,7 +1,7 @@
 """Hidden and absent are the same: the same statements, the same pages read, the same refusal. No clocks."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -108,7 +108,7 @@ def _statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 async def _refusal(world: World, principal: Any, code: str, operation: str) -> tuple[str, str, Any]:
-    attempts = {
+    attempts: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
         "one": lambda: world.queries.one(principal, code),
         "timeline": lambda: world.queries.timeline(principal, code),
         "accept": lambda: world.reports.accept(principal, code, 1, key()),

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -158,24 +158,24 @@ class Interrupted:
         self._at = at
         self.waited = 0
 
-    def __await__(self) -> Iterator[Any]:
+    def __await__(self) -> Generator[Any, Any, Any]:
         steps = self._work.__await__()
         task = asyncio.current_task()
         assert task is not None
-        resume: Callable[[Any], Any] = steps.send  # type: ignore[attr-defined]  # a coroutine's is a generator
+        resume: Callable[[Any], Any] = steps.send
         value: Any = None
         while True:
             try:
                 future = resume(value)
             except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]  # whatever the work returned
+                return end.value
             self.waited += 1
             if self.waited == self._at:
                 asyncio.get_running_loop().call_soon(task.cancel)
             try:
-                value, resume = (yield future), steps.send  # type: ignore[attr-defined]  # as above
+                value, resume = (yield future), steps.send
             except BaseException as error:
-                value, resume = error, steps.throw  # type: ignore[attr-defined]  # as above
+                value, resume = error, steps.throw
 
 
 async def _interrupted(make: Callable[[], Coroutine[Any, Any, Any]], at: int) -> bool:

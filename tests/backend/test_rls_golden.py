@@ -39,5 +39,5 @@ def test_grant_on_one_partition_shows(database: Database) -> None:
 
 def test_loosened_search_path_shows(database: Database) -> None:
     found = _found(database, "ALTER FUNCTION citizens.resolve RESET search_path")
-    wanted = "function citizens.resolve(text,text,uuid) owner=backend_owner DEFINER no settings grants={backend_app}"
-    assert set(found) - set(_agreed()) == {wanted}
+    wanted = "citizens.resolve(text,text,uuid) owner=backend_owner DEFINER no settings grants={backend_app}"
+    assert set(found) - set(_agreed()) == {f"function {wanted}"}
