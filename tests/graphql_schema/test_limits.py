@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphql_schema.execution.documents import DocumentInvalid, Documents
-from graphql_schema.limits import Limits, RequestRefused
+from graphql_schema.limits import Limits, RequestRefused, TooManyDirectives
 from tests.graphql_schema.conftest import OPERATIONS, SCHEMA, Api
 
 LIMITS = Limits(
@@ -139,3 +139,53 @@ def test_refused_document_changes_nothing_and_is_recorded(api: Api, language: st
         [],
         ["graphql.one_root_field"],
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query @a @b @c @d { categories { code } }",
+        "query($v: Int @a @b @c @d) { categories { code } }",
+        "{ categories { ...F } } fragment F on Category @a @b @c @d { code }",
+        "{ categories { ...F @a @b @c @d } } fragment F on Category { code }",
+        "{ categories { ... @a @b @c @d { code } } }",
+        "{ categories { ...F ...F } } fragment F on Category { code @a name @b }",
+    ],
+)
+def test_directives_count_wherever_they_stand(text: str) -> None:
+    with pytest.raises(TooManyDirectives):
+        find(text)
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({f"v{n}": 1 for n in range(21)}, "graphql.too_many_variables"),
+        ({"v": {"a": {"a": {"a": {"a": {"a": 1}}}}}}, "graphql.variables_too_deep"),
+        ({"v": [[]] * 1_000}, "graphql.variables_too_large"),
+        ({"v": [{"a": 1}] * 500}, "graphql.variables_too_large"),
+        ({"v": {"a": ["x" * 16_385]}}, "graphql.variables_too_large"),
+    ],
+)
+def test_variables_beyond_a_limit_are_refused_before_anybody_is_asked_for(
+    api: Api, variables: dict[str, object], code: str
+) -> None:
+    answer = api.post("{ __typename }", variables)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"], api.gateway.seen) == (
+        400,
+        code,
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {f"v{n}": 1 for n in range(20)},
+        {"v": {"a": {"a": {"a": {"a": 1}}}}},
+        {"v": [None] * 999},
+        {"v": "x" * 16_384},
+    ],
+)
+def test_variables_within_the_limits_are_accepted(api: Api, variables: dict[str, object]) -> None:
+    assert api.post("{ __typename }", variables).json() == {"data": {"__typename": "Query"}}
