@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
+from foundation.settings import ApiSettings, load
 from graphql_schema.execution.documents import read_folder
-from graphql_schema.limits import Limits
+from graphql_schema.limits import Limits, RequestRefused
 from security_tests.attacks.fuzzed_api import FuzzedApi
+from services.api import endpoint_of, parts_of
 from stack.home import ROOT
 from stack.postgres import PostgresCluster
 from tests.backend.world import HOAN_KIEM, connect
-from tests.conftest import Database
+from tests.conftest import Database, RunningStack
 
 NO_LIMIT = 1_000_000
 UNITS = "units(first: 1) { edges { node { %s } } }"
@@ -226,3 +229,22 @@ def test_document_once_run_elsewhere_does_not_become_trusted(production: FuzzedA
     sent = {"query": text, "extensions": extensions}
     answers = [production.post(json.dumps(body).encode())[1] for body in (sent, {"extensions": extensions})]
     assert [_codes(answer) for answer in answers] == [["graphql.unknown_document"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "code"), [("production", "graphql.unknown_document"), ("development", "none")]
+)
+def test_environment_of_the_settings_decides_whose_documents_run(
+    running_stack: RunningStack, environment: str, code: str
+) -> None:
+    """The wiring of the api itself, with the settings of a running one."""
+    settings = load(running_stack.home / "settings" / "api.toml", ApiSettings)
+    parts = parts_of(msgspec.structs.replace(settings, environment=environment))
+    endpoint = endpoint_of(parts, gateway=None)  # type: ignore[arg-type]  # nobody calls
+    try:
+        endpoint._documents.find("{ __typename }", None)
+    except RequestRefused as refused:
+        found = refused.code
+    else:
+        found = "none"
+    assert found == code

@@ -60,7 +60,7 @@ class SlowReads:
 
     async def _maybe_wait(self, name: str) -> None:
         if name == self.slow:
-            await asyncio.sleep(3600)
+            await asyncio.sleep(20)
 
 
 @contextmanager

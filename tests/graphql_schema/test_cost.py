@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from graphql import GraphQLField, GraphQLObjectType, get_nullable_type, is_list_type
+from graphql import GraphQLObjectType, get_named_type, get_nullable_type, is_list_type
 from hypothesis import given
 from hypothesis import strategies as st
 from strawberry.schema.schema_converter import GraphQLCoreConverter
@@ -77,17 +77,28 @@ def test_refused_request_costs_no_more_to_reckon_than_its_fields() -> None:
         DOCUMENTS.find("{ __schema { types " + "{ fields { type " * 6 + "{ name }" + "} }" * 6 + " } }", None)
 
 
-def _lists() -> list[tuple[str, GraphQLField]]:
-    return [
-        (f"{thing.name}.{name}", field)
-        for thing in SCHEMA._schema.type_map.values()
-        if isinstance(thing, GraphQLObjectType) and not thing.name.startswith("__")
-        for name, field in thing.fields.items()
-        if is_list_type(get_nullable_type(field.type))
+OBJECTS = [
+    thing
+    for thing in SCHEMA._schema.type_map.values()
+    if isinstance(thing, GraphQLObjectType) and not thing.name.startswith("__")
+]
+LISTS = [
+    (thing, name)
+    for thing in OBJECTS
+    for name, field in thing.fields.items()
+    if is_list_type(get_nullable_type(field.type))
+]
+
+
+def _is_paged(thing: GraphQLObjectType) -> bool:
+    """Whether every field that answers with it asks for a number of rows."""
+    leading = [
+        field for other in OBJECTS for field in other.fields.values() if get_named_type(field.type) is thing
     ]
+    return bool(leading) and all("first" in field.args for field in leading)
 
 
-@pytest.mark.parametrize(("name", "field"), _lists(), ids=[name for name, _ in _lists()])
-def test_every_list_is_a_connections_or_states_its_rows(name: str, field: GraphQLField) -> None:
-    stated = field.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].metadata
-    assert name.endswith("Connection.edges") or _KEY in stated
+@pytest.mark.parametrize(("thing", "name"), LISTS, ids=[f"{thing.name}.{name}" for thing, name in LISTS])
+def test_every_list_is_paged_or_states_its_rows(thing: GraphQLObjectType, name: str) -> None:
+    stated = thing.fields[name].extensions[GraphQLCoreConverter.DEFINITION_BACKREF].metadata
+    assert _is_paged(thing) or _KEY in stated
