@@ -147,7 +147,7 @@ class IocClient:
     ) -> dict[str, Any]:
         """POST a document; the whole answer {data, errors, …}. Raises ApiRefused on an HTTP error.
 
-        A challenge for a stronger or fresher sign-in is followed once (RFC 9470): the refused request has not run.
+        A step-up challenge (RFC 9470) is followed once: the refused request has not run.
         """
         body = {"query": document, "variables": variables or {}, **extra}
         response = await self._answered(body)

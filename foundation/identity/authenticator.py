@@ -4,6 +4,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -12,7 +13,13 @@ import structlog
 
 from foundation.clock import Clock
 from foundation.identity import revocation
-from foundation.identity.challenges import MalformedRequest, ProofMissing, TokenInvalid, Unauthenticated
+from foundation.identity.challenges import (
+    MalformedRequest,
+    ProofMissing,
+    SessionEnded,
+    TokenInvalid,
+    Unauthenticated,
+)
 from foundation.identity.client_assertion import ClientAssertion
 from foundation.identity.introspection import Introspector
 from foundation.identity.logout_tokens import LogoutTokenVerifier
@@ -23,6 +30,8 @@ from foundation.identity.tokens import LONGEST_TOKEN, TokenVerifier
 from foundation.settings import IdentitySettings
 
 SWEEP_SECONDS = 30.0
+EXPIRING = timedelta(seconds=15)
+"""Tokens with less time left may expire on the way to Keycloak."""
 _CREDENTIALS = re.compile(r"([A-Za-z]+) +([A-Za-z0-9_.-]+)")
 
 log = structlog.get_logger()
@@ -91,8 +100,18 @@ class Authenticator:
         await self._limited(session)
         known = await revocation.admit(self._pool, session, proof)
         if self._tokens.is_official(session):
-            await self._introspector.confirm(token, session)
+            await self._confirm(token, session, now)
         return session if known else session.as_unseen()
+
+    async def _confirm(self, token: str, session: VerifiedSession, now: datetime) -> None:
+        try:
+            await self._introspector.confirm(token, session)
+        except SessionEnded:
+            # Noted, so that it stays dead when Keycloak revives it: somebody disabled and enabled again. A
+            # token that ran out meanwhile is no end.
+            if session.expires_at - now > EXPIRING:
+                await revocation.note_end(self._pool, revocation.end_by_introspection(session, now))
+            raise
 
     async def end_session(self, logout_token: str) -> None:
         """Back-channel logout. Raises MalformedRequest, TokenInvalid, IdentityUnavailable."""

@@ -81,6 +81,18 @@ async def note_first_use(connection: AsyncConnection, session: VerifiedSession) 
     return result.rowcount == 1
 
 
+def end_by_introspection(session: VerifiedSession, now: datetime) -> SessionEnd:
+    """The end that Keycloak told when it was asked about a token of the session."""
+    return SessionEnd(
+        event_id=f"introspection:{session.iss}:{session.sid}",
+        iss=session.iss,
+        sid=session.sid,
+        sub=session.sub,
+        ended_at=now,
+        cause="introspection",
+    )
+
+
 async def note_end(executor: Executor, end: SessionEnd) -> None:
     """Note an end; noting it again changes nothing."""
     await executor.execute(_END, end.event_id, end.iss, end.sid, end.sub, end.ended_at, end.cause)

@@ -19,7 +19,9 @@ import httpx
 from cli.client import IocClient, Person
 from cli.login import CLIENT_OF_REALM, make_proof
 from foundation.identity.principal import VerifiedSession
+from services.seed import load_people
 from stack.realms import OTP_PARAMETERS, alias_of
+from tests.backend.world import connect
 from tests.conftest import RunningStack
 from tests.identity.software_passkey import SoftwarePasskey
 from tests.identity.test_revocation import pool_of
@@ -101,6 +103,15 @@ class Administration:
             members = f"/admin/realms/{realm}/organizations/{await self._organisation(organisation)}/members"
             await self._call("POST", members, content=subject, headers={"Content-Type": "application/json"})
         return TestPerson(name, realm, password, totp, organisation, id=subject)
+
+    def employ(self, person: TestPerson) -> None:
+        """Tenancy knows the official, who handles reports where his organisation is."""
+        duty = {"kind": "handler", "unit": person.organisation}
+        official = {"id": person.id, "family_name": "Nguyễn", "given_name": "Thử", "duties": [duty]}
+        issuer = f"{self._stack.endpoints.keycloak_url}/realms/{person.realm}"
+        with connect(self._stack.database("backend_migrator")) as connection:
+            connection.execute("SET ROLE backend_owner")
+            load_people(connection, {"officials": [official]}, issuer)
 
     async def update_person(self, person: Person, **changes: Any) -> None:
         await self._call("PUT", self._path(person), json=changes)

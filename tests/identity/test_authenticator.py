@@ -89,6 +89,28 @@ async def test_ended_official_is_refused(door: Authenticator, keycloak: world.Ke
     assert await refused(door, token, world.proof(token)) == (401, "identity.session_ended")
 
 
+async def test_session_that_keycloak_denied_stays_dead_when_keycloak_revives_it(
+    door: Authenticator, keycloak: world.Keycloak
+) -> None:
+    token = world.official_token()
+    keycloak.active = False
+    await refused(door, token, world.proof(token))
+    keycloak.active = True
+    assert await refused(door, token, world.proof(token, jti="2")) == (401, "identity.session_ended")
+
+
+async def test_token_that_expires_on_the_way_to_keycloak_ends_no_session(
+    door: Authenticator, keycloak: world.Keycloak
+) -> None:
+    expiring = world.official_token(exp=int(world.NOW.timestamp()) + 10)
+    keycloak.active = False
+    await refused(door, expiring, world.proof(expiring))
+    keycloak.active = True
+    renewed = world.official_token(jti="onrtrt:2")
+    session = await knock(door, renewed, world.proof(renewed, jti="2"))
+    assert session.sid == world.official_claims()["sid"]
+
+
 async def test_official_is_refused_while_keycloak_is_away(
     door: Authenticator, keycloak: world.Keycloak
 ) -> None:

@@ -57,6 +57,11 @@ async def test_old_sign_in_is_refused_though_its_level_is_enough() -> None:
     )
 
 
+async def test_age_is_counted_in_whole_seconds_as_keycloak_does() -> None:
+    signed_in = await session(auth_time=int(world.at(-900).timestamp()))
+    require(signed_in, acr="aal2", max_age=timedelta(seconds=900), now=world.at(0.9))
+
+
 async def test_unknown_requirement_is_a_fault() -> None:
     with pytest.raises(KeyError):
         require(await session(), acr="aal9", max_age=None, now=world.NOW)

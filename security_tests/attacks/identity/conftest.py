@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from foundation.settings import ApiSettings, DatabaseSettings, KeycloakClientSettings, load
 from security_tests.attacks.identity.api_process import Api, free_port, started
-from security_tests.attacks.identity.realm_of_ours import Forger, realms
+from security_tests.attacks.identity.realm_of_ours import Forger, Realms
 from services.seed import load_people, load_reference
 from stack import certificates
 from stack.home import Home
@@ -29,6 +29,7 @@ DATABASE = "forged_realms"
 class ForgedWorld:
     """Realms, database and settings that api processes share. Each trusts `forger` and remembers together."""
 
+    keycloak: Realms
     forger: Forger
     database: Database
     settings: ApiSettings
@@ -53,18 +54,19 @@ def forged(
     pairs = certificates.ensure(folder / "tls")
     backend_cluster.clone(migrated_template, DATABASE)
     database = Database(backend_cluster, DATABASE)
-    with realms(pairs) as keycloak_url:
-        port = free_port()
-        forger = Forger(keycloak_url, f"https://localhost:{port}")
-        with connect(backend_cluster.settings("backend_migrator", DATABASE, 1)) as connection:
-            connection.execute("SET ROLE backend_owner")
-            load_reference(connection)
-            subject = world.official_claims()["sub"]
-            duty = {"kind": "handler", "unit": "00070"}
-            person = {"id": subject, "family_name": "Trần", "given_name": "Văn Minh", "duties": [duty]}
-            load_people(connection, {"officials": [person]}, f"{keycloak_url}/realms/hanoi-ioc")
-        settings = _settings(folder, pairs, database, forger, port)
-        yield ForgedWorld(forger, database, settings, pairs.authority, folder)
+    keycloak = Realms(pairs)
+    port = free_port()
+    forger = Forger(keycloak.url, f"https://localhost:{port}")
+    with connect(backend_cluster.settings("backend_migrator", DATABASE, 1)) as connection:
+        connection.execute("SET ROLE backend_owner")
+        load_reference(connection)
+        subject = world.official_claims()["sub"]
+        duty = {"kind": "handler", "unit": "00070"}
+        person = {"id": subject, "family_name": "Trần", "given_name": "Văn Minh", "duties": [duty]}
+        load_people(connection, {"officials": [person]}, f"{keycloak.url}/realms/hanoi-ioc")
+    settings = _settings(folder, pairs, database, forger, port)
+    yield ForgedWorld(keycloak, forger, database, settings, pairs.authority, folder)
+    keycloak.stop()
     backend_cluster.drop(DATABASE)
 
 

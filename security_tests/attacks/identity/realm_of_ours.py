@@ -4,8 +4,6 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -20,7 +18,6 @@ from tests.identity import world
 class _Handler(BaseHTTPRequestHandler):
     """A realm's keys, and a word on every session: it lives."""
 
-    protocol_version = "HTTP/1.1"
     keys: ClassVar[list[dict[str, Any]]] = world.Keycloak().keys
 
     def do_GET(self) -> None:
@@ -44,22 +41,34 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextmanager
-def realms(certificates: Certificates) -> Iterator[str]:
-    """Serve both realms; their URL. Officials: `world.REALM_KEY`; citizens: `world.OTHER_REALM_KEY`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates.keycloak.certificate, certificates.keycloak.key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"https://localhost:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+class Realms:
+    """Both realms. `world.REALM_KEY` signs for officials, `world.OTHER_REALM_KEY` for citizens."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificates.keycloak.certificate, certificates.keycloak.key)
+        self._port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """The beginning of both issuers."""
+        return f"https://localhost:{self._port}"
+
+    def start(self) -> None:
+        """Be there, always at the same address."""
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _Handler)
+        self._server.daemon_threads = True
+        self._port = self._server.server_address[1]
+        self._server.socket = self._context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Be away: nobody listens."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
 
 
 @dataclass(frozen=True)

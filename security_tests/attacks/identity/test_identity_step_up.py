@@ -1,4 +1,4 @@
-"""Step-up at the real Keycloak: fields of a test's own ask for more; the client follows in the same session."""
+"""Step-up at the real Keycloak: fields of a test's own ask for more; the client follows, in one session."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -12,6 +12,7 @@ from security_tests.attacks.identity.api_process import Api, free_port, started
 from security_tests.attacks.identity.elsewhere import send_elsewhere
 from tests.conftest import RunningStack
 from tests.identity.administration import Administration, until
+from tests.identity.ends import newcomer
 from tests.identity.software_passkey import SoftwarePasskey
 
 
@@ -52,7 +53,7 @@ async def test_client_follows_the_challenge_for_a_level_in_the_same_session(
 async def test_client_follows_the_challenge_for_a_passkey_in_the_same_session(
     keycloak: Administration, strict: Api
 ) -> None:
-    person = await keycloak.new_person("hanoi-ioc", "00070")
+    person = await newcomer(keycloak, "hanoi-ioc")
     passkey = SoftwarePasskey()
     await keycloak.store_passkey(person, passkey)
     async with send_elsewhere(keycloak.client(person, passkey=passkey), strict.url) as official:
@@ -85,14 +86,14 @@ async def test_remembered_session_steps_up_as_the_same_session(keycloak: Adminis
 async def test_official_without_a_passkey_is_told_so_and_runs_nothing(
     keycloak: Administration, strict: Api
 ) -> None:
-    person = await keycloak.new_person("hanoi-ioc", "00070")
+    person = await newcomer(keycloak, "hanoi-ioc")
     async with send_elsewhere(keycloak.client(person), strict.url) as official:
         with pytest.raises(LoginRefused, match="status 401"):
             await official.graphql("{ cadreFiles }")
 
 
 async def test_official_comes_back_in_a_living_browser_session(keycloak: Administration) -> None:
-    person = await keycloak.new_person("hanoi-ioc", "00070")
+    person = await newcomer(keycloak, "hanoi-ioc")
     async with keycloak.client(person) as official:
         sid, _ = session_of(official)
         await official.sign_in()
@@ -100,7 +101,7 @@ async def test_official_comes_back_in_a_living_browser_session(keycloak: Adminis
 
 
 async def test_second_step_up_within_a_minute_asks_for_nothing(keycloak: Administration) -> None:
-    person = await keycloak.new_person("hanoi-ioc", "00070")
+    person = await newcomer(keycloak, "hanoi-ioc")
     passkey = SoftwarePasskey()
     await keycloak.store_passkey(person, passkey)
     async with keycloak.client(person, passkey=passkey) as official:
