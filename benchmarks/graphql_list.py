@@ -166,6 +166,7 @@ def _graphql(principal: OfficialPrincipal, queries: ReportQueries, clock: System
             officials=None,  # type: ignore[arg-type]
             categories=None,  # type: ignore[arg-type]
             inbox=None,  # type: ignore[arg-type]
+            feed=None,  # type: ignore[arg-type]
         ),
         codecs=Codecs(global_ids=GlobalIds(b"k" * 64), cursors=Cursors(b"k" * 64, 1, clock)),
         gateway=_Gateway(principal),

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,8 +14,9 @@ import orjson
 import strawberry
 import structlog
 from litestar import asgi
+from litestar.enums import ScopeType
 from litestar.handlers import ASGIRouteHandler
-from litestar.types import HTTPScope, Receive, Scope, Send
+from litestar.types import HTTPScope, Receive, Scope, Send, WebSocketScope
 
 from foundation.deadline import deadline
 from foundation.errors import Refusal
@@ -27,7 +28,7 @@ from graphql_schema import transport
 from graphql_schema.context import Codecs, GraphQLContext
 from graphql_schema.errors import INTERNAL, INTERNAL_MESSAGES
 from graphql_schema.execution.body_digest import body_digest
-from graphql_schema.execution.documents import Document, DocumentInvalid, Documents
+from graphql_schema.execution.documents import Document, DocumentInvalid, Documents, SubscriptionsElsewhere
 from graphql_schema.execution.run import error_of, run
 from graphql_schema.limits import Limits, RequestRefused, TimedOut, TooCostly, check_variables
 from graphql_schema.services import Services
@@ -97,7 +98,9 @@ class GraphQLEndpoint:
         gateway: Gateway,
         new_request_id: Callable[[], str],
         limits: Limits,
+        websocket: Callable[[WebSocketScope, Receive, Send], Awaitable[None]] | None = None,
     ) -> None:
+        self._websocket = websocket
         self._schema = schema
         self._documents = documents
         self._services = services
@@ -111,13 +114,16 @@ class GraphQLEndpoint:
 
         @asgi(PATH, copy_scope=False)
         async def graphql(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._serve(scope, receive, send)  # type: ignore[arg-type]  # routes get HTTP scopes alone
+            if scope["type"] == ScopeType.HTTP:
+                await self._serve(scope, receive, send)
+            elif scope["type"] == ScopeType.WEBSOCKET and self._websocket is not None:
+                await self._websocket(scope, receive, send)
 
         return graphql
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         headers = Headers(tuple(scope["headers"]))
-        parts = _parts_of(scope, headers, self._new_request_id())
+        parts = parts_of(scope, headers, self._new_request_id(), PATH)
         with structlog.contextvars.bound_contextvars(request_id=parts.request_id):
             try:
                 reply = await self._reply(scope, receive, headers, parts)
@@ -142,6 +148,8 @@ class GraphQLEndpoint:
             if parts.authorization:
                 call.principal = await self._gateway.authenticate(parts, origin)
             document = self._documents.find(request.query, request.document_id)
+            if document.is_subscription:
+                raise SubscriptionsElsewhere
             await self._admit(call, document)
             async with self._gateway.limited(call.principal, (*document.roots, document.id)):
                 return await self._answer(call, document, request, headers)
@@ -224,10 +232,11 @@ class GraphQLEndpoint:
         return _Reply(HTTPStatus.OK, body, shown)
 
 
-def _parts_of(scope: HTTPScope, headers: Headers, request_id: str) -> RequestParts:
+def parts_of(scope: HTTPScope | WebSocketScope, headers: Headers, request_id: str, path: str) -> RequestParts:
+    """What identity needs of a request. A WebSocket's handshake is a GET (RFC 6455, 4.1)."""
     return RequestParts(
-        method=scope["method"],
-        path=PATH,
+        method=scope["method"] if scope["type"] == ScopeType.HTTP else "GET",
+        path=path,
         authorization=headers.all("authorization"),
         dpop=headers.all("dpop"),
         forwarded_for=headers.all("x-forwarded-for"),

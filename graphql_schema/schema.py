@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from graphql_schema.changes import ChangeQuery, ChangeSubscription
 from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationQuery
 from graphql_schema.report_changes import ReportMutation
@@ -15,8 +16,9 @@ from graphql_schema.scalars import DATE_TIME
 from graphql_schema.tenancy import TenancyQuery
 from graphql_schema.viewer import ViewerQuery
 
-QUERIES = (ViewerQuery, RoutingQuery, TenancyQuery, ReportQuery, NotificationQuery, NodeQuery)
+QUERIES = (ViewerQuery, RoutingQuery, TenancyQuery, ReportQuery, NotificationQuery, ChangeQuery, NodeQuery)
 MUTATIONS = (ReportMutation,)
+SUBSCRIPTIONS = (ChangeSubscription,)
 
 
 def config() -> StrawberryConfig:
@@ -27,5 +29,8 @@ def config() -> StrawberryConfig:
 def build() -> strawberry.Schema:
     """The schema. Pure: no settings, no services."""
     return strawberry.Schema(
-        query=merge_types("Query", QUERIES), mutation=merge_types("Mutation", MUTATIONS), config=config()
+        query=merge_types("Query", QUERIES),
+        mutation=merge_types("Mutation", MUTATIONS),
+        subscription=merge_types("Subscription", SUBSCRIPTIONS),
+        config=config(),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from backend.changes.types import Change, ChangePage, ChangePosition
 from backend.reports.types import (
     Changed,
     ClosingReason,
@@ -139,6 +140,18 @@ class InboxReads(Protocol):
     async def inbox(self, principal: CitizenPrincipal, page: PageRequest) -> Page[InboxItem]: ...
 
 
+class Feed(Protocol):
+    """backend.changes.service.FeedService."""
+
+    async def since(
+        self, principal: CitizenPrincipal | OfficialPrincipal, after: ChangePosition | None, first: int
+    ) -> ChangePage: ...
+
+    def follow(
+        self, principal: CitizenPrincipal | OfficialPrincipal, after: ChangePosition | None
+    ) -> AsyncGenerator[Change, None]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """All that resolvers may call."""
@@ -149,3 +162,4 @@ class Services:
     officials: Officials
     categories: CategoryReads
     inbox: InboxReads
+    feed: Feed

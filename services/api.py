@@ -15,9 +15,14 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings, HTTP2Settings
 from litestar import Litestar
+from litestar.handlers import ASGIRouteHandler
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
+from backend.changes.hub import Hub
+from backend.changes.queries import ChangeQueries
+from backend.changes.reader import ChangeReader
+from backend.changes.service import FeedService
 from backend.citizens.service import CitizenService
 from backend.notifications.queries import InboxQueries
 from backend.reports.queries import ReportQueries
@@ -39,10 +44,13 @@ from graphql_schema.context import Codecs
 from graphql_schema.execution.documents import Documents, id_of, read_folder
 from graphql_schema.http import GraphQLEndpoint
 from graphql_schema.limits import Limits
+from graphql_schema.live.endpoint import LiveEndpoint
+from graphql_schema.live.operations import LiveOperations
 from graphql_schema.schema import build
 from graphql_schema.services import Services
 from services.gateway import ApiGateway
 from services.limits import ApiLimits, DatabasePool, RefusalsOfRequests
+from services.media_routes import MEDIA_OPERATIONS, media_routes
 from services.networks import Networks
 from services.routes import backchannel_logout_route, health_routes
 
@@ -67,6 +75,9 @@ class Parts:
     refusals: RefusalCounter
     watched: RefusalsOfRequests
     database: Database
+    feed: Database
+    policy: PolicyEngine
+    hub: Hub
 
 
 def parts_of(settings: ApiSettings) -> Parts:
@@ -81,13 +92,24 @@ def parts_of(settings: ApiSettings) -> Parts:
         refusals=refusals,
     )
     watched = RefusalsOfRequests(recorder)
-    return Parts(settings, clock, refusals, watched, Database(settings.database, watched))
+    feed = Database(settings.feed_database, watched)
+    policy = PolicyEngine.load(settings.policies_folder)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        refusals=refusals,
+        watched=watched,
+        database=Database(settings.database, watched),
+        feed=feed,
+        policy=policy,
+        hub=Hub(ChangeReader(feed), policy, clock),
+    )
 
 
 def services_of(parts: Parts) -> Services:
     """What resolvers call."""
     database, clock = parts.database, parts.clock
-    policy = PolicyEngine.load(parts.settings.policies_folder)
+    policy = parts.policy
     changes = ReportService(
         database=database,
         policy=policy,
@@ -103,11 +125,12 @@ def services_of(parts: Parts) -> Services:
         officials=TenancyService(database, clock),
         categories=RoutingQueries(database),
         inbox=InboxQueries(database),
+        feed=FeedService(ChangeQueries(database), parts.hub),
     )
 
 
-def endpoint_of(parts: Parts, gateway: ApiGateway) -> GraphQLEndpoint:
-    """`/graphql` with every trusted document parsed and checked."""
+def graphql_routes(parts: Parts, gateway: ApiGateway) -> list[ASGIRouteHandler]:
+    """`/graphql` and `/graphql/stream`, every trusted document parsed and checked."""
     settings = parts.settings
     schema = build()
     key = read_secret_key(settings.opaque_id_key_file)
@@ -122,27 +145,52 @@ def endpoint_of(parts: Parts, gateway: ApiGateway) -> GraphQLEndpoint:
         only_trusted=settings.environment == "production",
         limits=limits,
     )
-    return GraphQLEndpoint(
+    services = services_of(parts)
+    live = LiveEndpoint(
+        LiveOperations(
+            schema=schema,
+            documents=documents,
+            services=services,
+            codecs=codecs,
+            gateway=gateway,
+            limits=limits,
+        ),
+        limits,
+        new_request_id,
+    )
+    endpoint = GraphQLEndpoint(
         schema=schema,
         documents=documents,
-        services=services_of(parts),
+        services=services,
         codecs=codecs,
         gateway=gateway,
-        new_request_id=lambda: str(new_uuid()),
+        new_request_id=new_request_id,
         limits=limits,
+        websocket=live.websocket,
     )
+    return [endpoint.handler(), live.handler()]
+
+
+def new_request_id() -> str:
+    """An id that orders by time and is nobody's."""
+    return str(new_uuid())
 
 
 def limits_of(parts: Parts) -> ApiLimits:
     """The limits, counted in the database that all processes share."""
     schema = build()._schema
-    roots = [name for kind in (schema.query_type, schema.mutation_type) if kind for name in kind.fields]
+    roots = [
+        name
+        for kind in (schema.query_type, schema.mutation_type, schema.subscription_type)
+        if kind
+        for name in kind.fields
+    ]
     documents = map(id_of, read_folder(parts.settings.operations_folder))
     return ApiLimits(
         parts.settings.limits,
         Limiter(DatabasePool(parts.database)),
         parts.watched,
-        operations={*roots, *documents},
+        operations={*roots, *documents, *MEDIA_OPERATIONS},
     )
 
 
@@ -156,6 +204,7 @@ def create_app() -> Litestar:
     @contextlib.asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await database.open()
+        await parts.feed.open()
         authenticator = Authenticator(
             settings.identity, database.pool, clock, keycloak_http(settings.identity), limits.of_person
         )
@@ -164,6 +213,7 @@ def create_app() -> Litestar:
         background = [
             asyncio.create_task(parts.refusals.run(database.engine)),
             asyncio.create_task(authenticator.sweep_forever()),
+            asyncio.create_task(parts.hub.run()),
         ]
         log.info("api_started", port=settings.listen_port)
         try:
@@ -173,6 +223,7 @@ def create_app() -> Litestar:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await authenticator.close()
+            await parts.feed.close()
             await database.close()
             log.info("api_stopped")
 
@@ -188,9 +239,10 @@ def create_app() -> Litestar:
     )
     return Litestar(
         route_handlers=[
-            endpoint_of(parts, gateway).handler(),
+            *graphql_routes(parts, gateway),
             *health_routes(database),
             backchannel_logout_route(gateway),
+            *media_routes(settings, database, clock, gateway),
         ],
         lifespan=[lifespan],
         openapi_config=None,
@@ -240,7 +292,9 @@ def main() -> None:
         backlog=BACKLOG,
         ssl_cert=settings.tls.certificate_file,
         ssl_key=settings.tls.key_file,
-        websockets=False,
+        ssl_ca=settings.tls.client_ca_file,
+        ssl_client_verify=settings.tls.client_ca_file is not None,
+        websockets=True,
         http1_settings=HTTP1Settings(
             header_read_timeout=HEADER_SECONDS * 1_000, max_buffer_size=HEADER_OCTETS
         ),

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from backend.changes.errors import SessionOver, TooSlow
 from backend.changes.reader import ChangeReader, Concern
 from backend.changes.types import Change
 from foundation.clock import Clock
@@ -29,14 +30,6 @@ Subscriber = CitizenPrincipal | OfficialPrincipal
 OfficialClass = tuple[int, frozenset[int], tuple[Duty, ...], str, bool]
 
 log = structlog.get_logger()
-
-
-class TooSlow(Exception):
-    """The subscriber did not read in time. It was dropped; its cursor tells where to go on."""
-
-
-class SessionOver(Exception):
-    """The subscriber's session or token ended."""
 
 
 @dataclass(eq=False)

@@ -9,6 +9,7 @@ import asyncpg
 
 from backend.changes.types import LAST_UUID, Change, ChangePosition
 from backend.reports.types import report_resource
+from foundation.database.database import Database
 from foundation.policy.entities import Resource
 
 BATCH = 500
@@ -44,22 +45,22 @@ class ChangeReader:
 
     batch = BATCH
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._ends_since = datetime.now(UTC) - ENDS_OVERLAP
 
     async def head(self) -> ChangePosition:
         """The position behind everything that is below the watermark now."""
-        return ChangePosition(await self._pool.fetchval(_HEAD), LAST_UUID)
+        return ChangePosition(await self._database.pool.fetchval(_HEAD), LAST_UUID)
 
     async def after(self, position: ChangePosition) -> Sequence[Concern]:
         """Up to 500 changes after a position, in order."""
-        rows = await self._pool.fetch(_AFTER, position.x, position.id, BATCH)
+        rows = await self._database.pool.fetch(_AFTER, position.x, position.id, BATCH)
         return [_concern_of(row) for row in rows]
 
     async def ended_sessions(self) -> list[tuple[str, str | None, str | None, float]]:
         """(iss, sid, sub, ended at) of ends noted lately; the same end may come several times."""
-        rows = await self._pool.fetch(_ENDED, self._ends_since)
+        rows = await self._database.pool.fetch(_ENDED, self._ends_since)
         if rows:
             newest = max(row["recorded_at"] for row in rows)
             self._ends_since = max(self._ends_since, newest - ENDS_OVERLAP)

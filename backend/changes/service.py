@@ -1,6 +1,6 @@
 """Following changes: first what happened since a position, then what happens."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from backend.changes.hub import Hub, Subscriber
 from backend.changes.queries import ChangeQueries
@@ -19,7 +19,9 @@ class FeedService:
         """One page; see ChangeQueries.since."""
         return await self._queries.since(principal, after, first)
 
-    async def follow(self, principal: Subscriber, after: ChangePosition | None) -> AsyncIterator[Change]:
+    async def follow(
+        self, principal: Subscriber, after: ChangePosition | None
+    ) -> AsyncGenerator[Change, None]:
         """Every change after a position (None: from now on) in strictly rising order, without end.
 
         Raises TooSlow when the reader does not keep up and SessionOver when its session ends; both mean:

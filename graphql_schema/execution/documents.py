@@ -77,6 +77,11 @@ class Document:
         """Whether it changes something."""
         return self.operation.operation is OperationType.MUTATION
 
+    @property
+    def is_subscription(self) -> bool:
+        """Whether it goes on: graphql_schema.live runs it, not /graphql."""
+        return self.operation.operation is OperationType.SUBSCRIPTION
+
 
 def id_of(text: str) -> str:
     """The id of a document's text. Raises DocumentInvalid for text that is not Unicode."""
@@ -140,8 +145,6 @@ class Documents:
     def _check(self, document_id: str, text: str) -> Document:
         ast = self._parse(text)
         operation = limits.check(ast, self._limits)
-        if operation.operation is OperationType.SUBSCRIPTION:
-            raise SubscriptionsElsewhere
         rules = [*specified_rules, NoSchemaIntrospectionCustomRule] if self._only_trusted else None
         errors = validate(self._schema, ast, rules, max_errors=MAX_ERRORS, hide_suggestions=True)
         if errors:

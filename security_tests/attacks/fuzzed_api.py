@@ -11,12 +11,17 @@ from typing import Any
 import orjson
 from litestar import Litestar
 
+from backend.changes.hub import Hub
+from backend.changes.queries import ChangeQueries
+from backend.changes.reader import ChangeReader
+from backend.changes.service import FeedService
 from backend.routing.queries import RoutingQueries
 from backend.tenancy.queries import TenancyQueries
 from foundation.cursors import Cursors
 from foundation.errors import Refusal
 from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
 from foundation.ids import GlobalIds, new_uuid
+from foundation.policy.engine import PolicyEngine
 from foundation.recording import AuditEvent
 from graphql_schema.context import Codecs
 from graphql_schema.execution.documents import Documents
@@ -25,7 +30,7 @@ from graphql_schema.limits import Limits
 from graphql_schema.schema import build
 from graphql_schema.services import Services
 from graphql_schema.transport import RequestParts
-from tests.backend.world import World, compose, connect
+from tests.backend.world import POLICIES, World, compose, connect
 from tests.conftest import Database
 
 KEY = b"k" * 64
@@ -101,6 +106,7 @@ class FuzzedApi:
                     officials=self.world.tenancy,
                     categories=RoutingQueries(self.world.database),
                     inbox=self.world.inboxes,
+                    feed=FeedService(ChangeQueries(self.world.database), self._hub()),
                 )
             ),
             codecs=Codecs(global_ids=GlobalIds(KEY), cursors=Cursors(KEY, 1, self.world.clock)),
@@ -109,6 +115,10 @@ class FuzzedApi:
             limits=self.limits,
         )
         self.app = Litestar([endpoint.handler()], openapi_config=None, logging_config=None)
+
+    def _hub(self) -> Hub:
+        # Never run: /graphql follows nothing.
+        return Hub(ChangeReader(self.world.database), PolicyEngine.load(POLICIES), self.world.clock)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -127,6 +127,7 @@ class World:
     citizens: CitizenService
     notifications: NotificationService
     inboxes: InboxQueries
+    recorder: Recorder
 
     async def citizen(self, subject: str = "lan") -> CitizenPrincipal:
         """A citizen at aal1."""
@@ -185,6 +186,7 @@ def compose(app: DatabaseSettings, worker: DatabaseSettings, recorder: Recorder 
         citizens=CitizenService(database, new_uuid),
         notifications=NotificationService(worker_database, policy, clock, new_uuid),
         inboxes=InboxQueries(database),
+        recorder=recorder,
     )
 
 

@@ -103,6 +103,7 @@ def make_api(
             officials=services,
             categories=services,
             inbox=services,
+            feed=services,
         ),
         codecs=codecs,
         gateway=gateway,

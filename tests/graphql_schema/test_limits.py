@@ -81,7 +81,6 @@ BEYOND = [
     ("graphql.fragments", "{ categories { ...A } } fragment A on Category { ...B } "
      "fragment B on Category { ...A }"),
     ("graphql.fragments", "{ categories { ...A } }"),
-    ("graphql.subscription", "subscription { a }"),
 ]  # fmt: skip
 
 

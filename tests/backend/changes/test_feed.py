@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-import asyncpg
 import pytest
 
-from backend.changes.hub import QUEUE, Hub, SessionOver, Subscription, TooSlow
+from backend.changes.errors import SessionOver, TooSlow
+from backend.changes.hub import QUEUE, Hub, Subscription
 from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
 from backend.changes.service import FeedService
 from backend.changes.types import Change
+from foundation.database.database import Database as FeedDatabase
 from foundation.identity.principal import CitizenPrincipal
 from foundation.policy.engine import PolicyEngine
-from foundation.settings import read_secret
 from tests.backend.world import CONSTRUCTION, POLICIES, SOC_SON, World, connect, key
 from tests.conftest import Database
 
@@ -23,22 +23,17 @@ from tests.conftest import Database
 @pytest.fixture
 async def hub(world: World, database: Database) -> AsyncIterator[Hub]:
     """A hub that reads as the role of the feed."""
-    settings = database.settings("backend_feed")
-    async with asyncpg.create_pool(
-        host=settings.host,
-        port=settings.port,
-        database=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
-        min_size=1,
-        max_size=2,
-    ) as pool:
-        hub = Hub(ChangeReader(pool), PolicyEngine.load(POLICIES), world.clock)
+    feed = FeedDatabase(database.settings("backend_feed"), world.recorder)
+    await feed.open()
+    try:
+        hub = Hub(ChangeReader(feed), PolicyEngine.load(POLICIES), world.clock)
         running = asyncio.create_task(hub.run())
         await asyncio.sleep(0.5)  # it reads on from the head that it finds when it begins
         yield hub
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+    finally:
+        await feed.close()
 
 
 async def taken(subscription: Subscription, count: int) -> list[Change]:
@@ -194,7 +189,7 @@ async def test_following_after_a_position_replays_and_goes_on_live(world: World,
         seen = [(await anext(following)).resource for _ in range(2)]
         codes.append((await world.submitted(citizen)).code)
         seen.append((await anext(following)).resource)
-    await following.aclose()  # type: ignore[attr-defined]  # an async generator
+    await following.aclose()
     assert (seen, len(hub)) == ([f"report:{code}" for code in codes], 0)
 
 
@@ -208,5 +203,5 @@ async def test_changes_written_while_replaying_come_once(world: World, hub: Hub)
         for _ in range(5):
             await world.submitted(citizen)
             positions.append((await anext(following)).position)
-    await following.aclose()  # type: ignore[attr-defined]  # an async generator
+    await following.aclose()
     assert positions == sorted(set(positions))

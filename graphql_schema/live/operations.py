@@ -1,0 +1,149 @@
+"""What both transports share: who follows, which document, how many at once, and how it ends."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import strawberry
+from graphql import ExecutionResult, subscribe
+
+from foundation.errors import Refusal
+from foundation.identity.challenges import StepUpRequired, Unauthenticated
+from foundation.identity.principal import AnonymousPrincipal, Principal
+from foundation.recording import Activity, AuditEvent
+from graphql_schema.context import Codecs, GraphQLContext
+from graphql_schema.execution.documents import Document, Documents
+from graphql_schema.execution.run import formatted
+from graphql_schema.http import Gateway
+from graphql_schema.limits import Limits, RequestRefused, check_variables
+from graphql_schema.services import Services
+from graphql_schema.transport import GraphQLRequest, RequestParts
+
+ACTION = "graphql.subscribe"
+MAX_FOLLOWING = 5_000
+MAX_OF_PERSON = 10
+
+
+class SubscriptionsOnly(RequestRefused):
+    """Queries and mutations are sent to /graphql."""
+
+    code = "graphql.subscriptions_only"
+
+
+class TooManyFollowing(Refusal):
+    """The person, or the process, follows too much at once."""
+
+    code = "limits.too_many_following"
+    vi = "Quá nhiều kết nối theo dõi. Hãy đóng bớt rồi thử lại."
+    en = "Too many live connections. Please close some and try again."
+
+
+class LiveOperations:
+    """Starts subscriptions. One a process."""
+
+    def __init__(
+        self,
+        *,
+        schema: strawberry.Schema,
+        documents: Documents,
+        services: Services,
+        codecs: Codecs,
+        gateway: Gateway,
+        limits: Limits,
+    ) -> None:
+        self._schema = schema
+        self._documents = documents
+        self._services = services
+        self._codecs = codecs
+        self._gateway = gateway
+        self._limits = limits
+        self._following: Counter[tuple[str, str]] = Counter()
+
+    async def authenticate(self, parts: RequestParts) -> Principal:
+        """Who follows. Raises a Refusal, recorded. Nobody follows without a token."""
+        origin = self._gateway.origin_of(parts)
+        await self._gateway.before_reading(parts, origin)
+        principal = await self._gateway.authenticate(parts, origin)
+        if isinstance(principal, AnonymousPrincipal):
+            raise Unauthenticated
+        return principal
+
+    @contextmanager
+    def counted(self, person: tuple[str, str]) -> Iterator[None]:
+        """One more thing that a person follows, while it lasts. Raises TooManyFollowing."""
+        if self._following[person] >= MAX_OF_PERSON or self._following.total() >= MAX_FOLLOWING:
+            raise TooManyFollowing
+        self._following[person] += 1
+        try:
+            yield
+        finally:
+            self._following[person] -= 1
+            if not self._following[person]:
+                del self._following[person]
+
+    async def admitted(self, principal: Principal, request: GraphQLRequest) -> Document:
+        """The subscription to run. Raises RequestRefused, DocumentInvalid or StepUpRequired, recorded."""
+        try:
+            check_variables(request.variables, self._limits)
+            document = self._documents.find(request.query, request.document_id)
+            if not document.is_subscription:
+                raise SubscriptionsOnly
+            needed = document.requirement
+            if needed.acr is not None or needed.max_age is not None:
+                self._gateway.check_step_up(principal, needed.acr or "aal1", needed.max_age)
+        except (RequestRefused, StepUpRequired) as refusal:
+            await self._gateway.refused(principal, AuditEvent(ACTION, activity=Activity.READ), refusal)
+            raise
+        return document
+
+    async def results(
+        self, principal: Principal, document: Document, variables: Mapping[str, Any], parts: RequestParts
+    ) -> AsyncIterator[dict[str, Any]]:
+        """GraphQL responses until the subscriber leaves. An `errors`-only response is the last one.
+
+        What ends a feed (`backend.changes.errors.TooSlow`, `SessionOver`) is raised as it is.
+        """
+        context = self._context(principal, parts)
+        async with self._gateway.limited(principal, (*document.roots, document.id)):
+            stream = subscribe(
+                self._schema._schema,
+                document.ast,
+                variable_values=dict(variables),
+                context_value=context,
+                executor_class=self._schema.execution_context_class,
+                hide_suggestions=True,
+            )
+            source = stream if isinstance(stream, ExecutionResult | AsyncIterator) else await stream
+        if isinstance(source, ExecutionResult):
+            yield _body_of(source, context)
+            return
+        try:
+            async for result in source:
+                yield _body_of(result, context)
+        finally:
+            await source.aclose()  # type: ignore[attr-defined]  # graphql-core's own iterator
+
+    def _context(self, principal: Principal, parts: RequestParts) -> GraphQLContext:
+        def no_digest() -> bytes:
+            raise RuntimeError("a subscription changes nothing")
+
+        return GraphQLContext(
+            principal=principal,
+            services=self._services,
+            codecs=self._codecs,
+            language=parts.language,
+            request_id=parts.request_id,
+            body_digest=no_digest,
+            record_refusal=self._gateway.refused,
+            seconds=self._limits.seconds,
+        )
+
+
+def _body_of(result: ExecutionResult, context: GraphQLContext) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if result.data is not None:
+        body["data"] = result.data
+    if result.errors:
+        body["errors"] = [formatted(error, context) for error in result.errors]
+    return body

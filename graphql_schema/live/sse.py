@@ -1,0 +1,172 @@
+"""Server-sent events (the protocol of graphql-sse, distinct connections): POST /graphql/stream.
+
+Token and proof as on /graphql, the proof for this path. The stream ends with `complete`; when the session
+ends or the client reads too slowly, an `errors`-only `next` says so before: resume after the last cursor.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import structlog
+from litestar.types import HTTPScope, Receive, Send
+
+from backend.changes.errors import SessionOver, TooSlow
+from foundation.cursors import person_of
+from foundation.errors import Refusal
+from foundation.identity.challenges import IdentityRefusal
+from foundation.identity.principal import Principal
+from graphql_schema import transport
+from graphql_schema.execution.documents import Document, DocumentInvalid
+from graphql_schema.execution.run import error_of
+from graphql_schema.limits import Limits, RequestRefused
+from graphql_schema.live.operations import LiveOperations
+from graphql_schema.transport import GraphQLRequest, Headers, RequestParts
+
+PATH = "/graphql/stream"
+KEEP_ALIVE_SECONDS = 15.0
+SEND_SECONDS = 10.0
+_ENDS = {SessionOver: "identity.session_ended", TooSlow: "changes.too_slow"}
+_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+}
+
+log = structlog.get_logger()
+
+
+class EventStream:
+    """Answers POST /graphql/stream."""
+
+    def __init__(self, live: LiveOperations, limits: Limits) -> None:
+        self._live = live
+        self._limits = limits
+
+    async def serve(
+        self, scope: HTTPScope, receive: Receive, send: Send, headers: Headers, parts: RequestParts
+    ) -> None:
+        """One stream, or one refusal as JSON."""
+        try:
+            if scope["method"] != "POST":
+                raise transport.MethodRefused
+            transport.check_content_type(headers)
+            principal = await self._live.authenticate(parts)
+            async with asyncio.timeout(self._limits.body_seconds):
+                request = transport.request_of_body(
+                    await transport.read_body(receive, self._limits.body_octets)
+                )
+            with self._live.counted(person_of(principal)):
+                document = await self._live.admitted(principal, request)
+                await self._stream(principal, document, request, parts, receive, send)
+        except DocumentInvalid as invalid:
+            errors = [error_of(invalid.code, error.message, parts.request_id) for error in invalid.errors]
+            await _answer(send, 400, errors, parts)
+        except TimeoutError:
+            await _refuse(send, transport.BodyTooSlow(), parts)
+        except Refusal as refusal:
+            await _refuse(send, refusal, parts)
+
+    async def _stream(
+        self,
+        principal: Principal,
+        document: Document,
+        request: GraphQLRequest,
+        parts: RequestParts,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        shown = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+        shown.append((b"x-request-id", parts.request_id.encode()))
+        await send({"type": "http.response.start", "status": 200, "headers": shown})
+        writing = asyncio.create_task(self._write(principal, document, request, parts, send))
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await asyncio.wait([writing, leaving], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (writing, leaving):
+                task.cancel()
+            await asyncio.gather(writing, leaving, return_exceptions=True)
+
+    async def _write(
+        self,
+        principal: Principal,
+        document: Document,
+        request: GraphQLRequest,
+        parts: RequestParts,
+        send: Send,
+    ) -> None:
+        results = self._live.results(principal, document, request.variables, parts)
+        try:
+            async with contextlib.aclosing(results):  # type: ignore[type-var]  # an async generator
+                async for body in _with_pauses(results):
+                    await _event(send, b":\n\n" if body is None else _next(body))
+        except (SessionOver, TooSlow) as end:
+            await _event(send, _next({"errors": [error_of(_ENDS[type(end)], "", parts.request_id)]}))
+        except Refusal as refusal:
+            error = error_of(refusal.code, refusal.message(parts.language), parts.request_id)
+            await _event(send, _next({"errors": [error]}))
+        except TimeoutError:
+            return  # the client takes nothing any more
+        except Exception:
+            log.exception("stream_failed")
+        await _event(send, b"event: complete\ndata:\n\n", more=False)
+
+
+async def _with_pauses(results: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any] | None]:
+    """The results, and None whenever there was nothing for a while."""
+    coming: asyncio.Future[dict[str, Any]] = asyncio.ensure_future(anext(results))
+    try:
+        while True:
+            done, _ = await asyncio.wait([coming], timeout=KEEP_ALIVE_SECONDS)
+            if not done:
+                yield None
+                continue
+            try:
+                body = coming.result()
+            except StopAsyncIteration:
+                return
+            yield body
+            coming = asyncio.ensure_future(anext(results))
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _next(body: dict[str, Any]) -> bytes:
+    return b"event: next\ndata: " + orjson.dumps(body) + b"\n\n"
+
+
+async def _event(send: Send, octets: bytes, *, more: bool = True) -> None:
+    async with asyncio.timeout(SEND_SECONDS):
+        await send({"type": "http.response.body", "body": octets, "more_body": more})
+
+
+async def _refuse(send: Send, refusal: Refusal, parts: RequestParts) -> None:
+    status = refusal.status if isinstance(refusal, IdentityRefusal | RequestRefused) else 403
+    challenge = refusal.www_authenticate if isinstance(refusal, IdentityRefusal) else None
+    error = error_of(refusal.code, refusal.message(parts.language), parts.request_id)
+    await _answer(send, int(status), [error], parts, challenge)
+
+
+async def _answer(
+    send: Send, status: int, errors: list[dict[str, Any]], parts: RequestParts, challenge: str | None = None
+) -> None:
+    body = orjson.dumps({"errors": errors})
+    headers = {
+        "content-type": "application/json; charset=utf-8",
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        "x-request-id": parts.request_id,
+        **({} if challenge is None else {"www-authenticate": challenge}),
+    }
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
