@@ -95,6 +95,8 @@ OPERATIONS = {
     "trackReport": OperationRate(amount=10, seconds=60, who="anonymous", refused_only=True),
 }
 
+    # Ten files for each of six reports; reading a photo costs a second of a core.
+    "uploadMedia": OperationRate(amount=60, seconds=3_600, who="anyone"),
 
 class LimitsSettings(Section, frozen=True):
     """How often. A network is a /24 or /48; thousands share one behind a mobile carrier's translation."""
@@ -115,6 +117,38 @@ class LimitsSettings(Section, frozen=True):
 
 class ApiSettings(Section, frozen=True):
     """services/api.py."""
+class S3Settings(Section, frozen=True):
+    """A bucket of an S3-compatible store."""
+
+    bucket: str
+    region: str
+    endpoint: str
+    access_key_file: Path
+    secret_key_file: Path
+
+
+class MediaSettings(Section, frozen=True):
+    """Files of reports. Exactly one of `folder` and `s3` says where they lie."""
+
+    link_key_file: Path
+    """32 bytes or more: signs links to single objects."""
+    folder: Path | None = None
+    s3: S3Settings | None = None
+    scanner_socket: Path | None = None
+    """clamd's unix socket."""
+    scan_required: bool = True
+    """What can't be scanned is refused; production takes no other value."""
+    idle_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 15.0
+    """The longest silence within an upload."""
+    upload_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 180.0
+
+    def __post_init__(self) -> None:
+        if (self.folder is None) == (self.s3 is None):
+            raise ValueError("media needs exactly one of folder and s3")
+        if self.scan_required and self.scanner_socket is None:
+            raise ValueError("media.scan_required needs media.scanner_socket")
+
+
 
     environment: Literal["development", "production"]
     listen_host: str
@@ -137,10 +171,14 @@ class ApiSettings(Section, frozen=True):
     limits: LimitsSettings = LimitsSettings()
 
     def __post_init__(self) -> None:
+    media: MediaSettings | None = None
+    """None: this process neither takes nor hands out files."""
         for network in self.trusted_proxies:
             ipaddress.ip_network(network)
 
 
+        if self.environment == "production" and self.media is not None and not self.media.scan_required:
+            raise ValueError("production takes no file that was not scanned: media.scan_required")
 class WorkerSettings(Section, frozen=True):
     """services/worker.py."""
 

@@ -1,0 +1,234 @@
+"""Reads one untrusted file in a process of its own: `python -I child.py photo JPEG|document pdf|office`.
+
+The file comes on stdin; on stdout goes one line of JSON and after it the forms that the line names.
+The limits are set before the first octet is read, and nothing of ours is imported: a decoder's fault ends
+this process.
+"""
+
+import json
+import resource
+import sys
+import zipfile
+from io import BytesIO
+from typing import Any
+
+MOST_PIXELS = 50_000_000
+"""Cameras of 48 and 50 million pixels stay below (8064 x 6048, 8160 x 6120)."""
+LONGEST_EDGE = 32_000
+SIZES = {"full": 4096, "large": 1280, "thumb": 320}
+QUALITY = 85
+MEMORY = 1_280 * 1024 * 1024
+CPU_SECONDS = 15
+MOST_PARTS = 5_000
+MOST_UNPACKED = 200 * 1024 * 1024
+MOST_OBJECTS = 200_000
+_EXECUTABLE = (b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xd0\xcf\x11\xe0", b"#!")
+_PDF_KEYS = frozenset(
+    {"/JS", "/JavaScript", "/EmbeddedFiles", "/EF", "/RichMediaContent", "/XFA", "/Collection"}
+)
+_PDF_ACTIONS = frozenset({"/JavaScript", "/Launch", "/ImportData", "/RichMediaExecute", "/GoToE"})
+_MAIN_PARTS = {
+    "word/document.xml": ("docx", b"wordprocessingml.document.main+xml"),
+    "xl/workbook.xml": ("xlsx", b"spreadsheetml.sheet.main+xml"),
+}
+
+
+class Refused(Exception):
+    """Why the file is not taken; the parent knows the word."""
+
+
+def main() -> None:
+    """Read, check, write."""
+    _limit()
+    kind, form = sys.argv[1:]
+    octets = sys.stdin.buffer.read()
+    try:
+        answer, forms = _photo(octets, form) if kind == "photo" else _document(octets, form)
+    except Refused as refusal:
+        answer, forms = {"refused": str(refusal)}, {}
+    except MemoryError:
+        answer, forms = {"refused": "too_complex"}, {}
+    except Exception as error:  # decoders raise whatever they like; the file is what is wrong
+        answer, forms = {"refused": "unreadable", "why": type(error).__name__}, {}
+    answer["forms"] = {name: len(form) for name, form in forms.items()}
+    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + b"".join(forms.values()))
+
+
+def _limit() -> None:
+    for what, most in (
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
+        resource.setrlimit(what, (most, most))
+
+
+def _photo(octets: bytes, form: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    from PIL import Image, ImageOps  # noqa: PLC0415 - only once the limits hold
+
+    if form == "HEIF":
+        import pi_heif  # noqa: PLC0415 - as above
+
+        pi_heif.options.DECODE_THREADS = 1
+        pi_heif.register_heif_opener(thumbnails=False)
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+    # Only the header is read here.
+    with Image.open(BytesIO(octets), formats=[form, "MPO"] if form == "JPEG" else [form]) as image:
+        width, height = image.size
+        if width * height > MOST_PIXELS or max(width, height) > LONGEST_EDGE:
+            raise Refused("too_many_pixels")
+        edge = SIZES["full"]
+        image.draft("RGB", (edge, edge))
+        image.load()
+        shown: Image.Image = image
+        if shown.mode == "P":
+            shown = shown.convert("RGBA")
+        elif shown.mode.startswith("I;16"):
+            shown = shown.point(lambda value: value / 256).convert("L")
+        shown.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        shown = _plain(ImageOps.exif_transpose(shown), image.info.get("icc_profile"))
+    forms = {}
+    answer: dict[str, Any] = {"width": shown.width, "height": shown.height}
+    for name, edge in SIZES.items():
+        shown.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        written = BytesIO()
+        shown.save(written, "JPEG", quality=QUALITY, optimize=True, progressive=name != "thumb")
+        forms[name] = written.getvalue()
+    return answer, forms
+
+
+def _plain(image: Any, profile: bytes | None) -> Any:
+    """The pixels alone, in sRGB, on white: a new picture, so that none of the old notes comes along."""
+    from PIL import Image, ImageCms  # noqa: PLC0415 - as above
+
+    alpha = image.convert("RGBA").getchannel("A") if image.mode in {"RGBA", "LA", "PA"} else None
+    colours = image.convert("RGB") if image.mode not in {"RGB", "CMYK"} else image
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                colours, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            colours = converted or colours
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            pass  # a profile that nobody understands is dropped like all the rest
+    canvas = Image.new("RGB", image.size, "white")
+    canvas.paste(colours.convert("RGB"), mask=alpha)
+    return canvas
+
+
+def _document(octets: bytes, form: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    if form == "pdf":
+        _check_pdf(octets)
+        return {"content": "pdf"}, {}
+    return {"content": _check_office(octets)}, {}
+
+
+def _check_pdf(octets: bytes) -> None:
+    import pikepdf  # noqa: PLC0415 - only once the limits hold
+
+    if b"%%EOF" not in octets[-1024:]:
+        raise Refused("unreadable")
+    try:
+        pdf = pikepdf.open(BytesIO(octets))
+    except pikepdf.PasswordError as error:
+        raise Refused("encrypted") from error
+    with pdf:
+        if pdf.is_encrypted:
+            raise Refused("encrypted")
+        if len(pdf.objects) > MOST_OBJECTS:
+            raise Refused("too_complex")
+        if not len(pdf.pages):
+            raise Refused("unreadable")
+        for entry in pdf.objects:
+            _check_entry(entry, pikepdf)
+
+
+def _check_entry(entry: Any, pikepdf: Any) -> None:
+    """One object and what lies directly in it; what it points to comes by itself."""
+    waiting = [entry]
+    while waiting:
+        seen = waiting.pop()
+        if isinstance(seen, pikepdf.Stream):
+            seen = seen.stream_dict
+        if isinstance(seen, pikepdf.Dictionary):
+            if _PDF_KEYS & set(seen.keys()):
+                raise Refused("active_content")
+            if str(seen.get("/S", "")) in _PDF_ACTIONS or str(seen.get("/Subtype", "")) in {
+                "/FileAttachment",
+                "/RichMedia",
+            }:
+                raise Refused("active_content")
+            waiting.extend(value for value in seen.as_dict().values() if _direct(value, pikepdf))
+        elif isinstance(seen, pikepdf.Array):
+            waiting.extend(value for value in seen.as_list() if _direct(value, pikepdf))
+
+
+def _direct(value: Any, pikepdf: Any) -> bool:
+    return isinstance(value, pikepdf.Dictionary | pikepdf.Array) and not value.is_indirect
+
+
+def _check_office(octets: bytes) -> str:
+    with zipfile.ZipFile(BytesIO(octets)) as archive:
+        parts = archive.infolist()
+        _check_archive(archive, parts)
+        names = {part.filename for part in parts}
+        if len(names) != len(parts):
+            raise Refused("unreadable")
+        main = [name for name in _MAIN_PARTS if name in names]
+        if len(main) != 1 or "[Content_Types].xml" not in names:
+            raise Refused("unsupported_type")
+        form, declared = _MAIN_PARTS[main[0]]
+        types = archive.read("[Content_Types].xml")
+        if b"macroEnabled" in types or b"vbaProject" in types:
+            raise Refused("active_content")
+        if declared not in types:
+            raise Refused("unsupported_type")
+        for part in parts:
+            _check_part(archive, part)
+    return form
+
+
+def _check_archive(archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> None:
+    """Nothing before, behind or between that another program would read as something else."""
+    if archive.comment or min((part.header_offset for part in parts), default=-1) != 0:
+        raise Refused("unreadable")
+    if any(part.flag_bits & 0x1 for part in parts):
+        raise Refused("encrypted")
+    if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
+        raise Refused("too_complex")
+    if any(part.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for part in parts):
+        raise Refused("unreadable")
+
+
+def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    name = part.filename.lower()
+    if name.startswith("/") or "\\" in name or ".." in name.split("/"):
+        raise Refused("unreadable")
+    folders = name.split("/")[:-1]
+    if "vbaproject" in name or "vbadata" in name or {"embeddings", "activex", "macrosheets"} & set(folders):
+        raise Refused("active_content")
+    # Read to the end: the sum of what is said to be inside must be true, and the check sum too.
+    with archive.open(part) as stream:
+        content = stream.read(part.file_size + 1)
+    if len(content) != part.file_size:
+        raise Refused("unreadable")
+    if content.startswith(_EXECUTABLE):
+        raise Refused("active_content")
+    if name.endswith(".rels") and _reaches_out(content):
+        raise Refused("active_content")
+
+
+def _reaches_out(relations: bytes) -> bool:
+    """Whether it fetches a template, an object or a frame from elsewhere; links to be clicked may stay."""
+    for entry in relations.split(b"<Relationship ")[1:]:
+        outside = b'TargetMode="External"' in entry or b"TargetMode='External'" in entry
+        if outside and b"/hyperlink" not in entry:
+            return True
+    return False
+
+
+if __name__ == "__main__":
+    main()
