@@ -58,6 +58,8 @@ class TlsSettings(Section, frozen=True):
 
     certificate_file: Path
     key_file: Path
+    client_ca_file: Path | None = None
+    """Only callers with a certificate of this authority are served: the edge. None: anybody."""
 
 
 class AuditSettings(Section, frozen=True):
@@ -93,10 +95,10 @@ OPERATIONS = {
     "submitReport": OperationRate(amount=10, seconds=3_600, who="citizen"),
     # A code has 80 bits. Who guesses is stopped long before; who follows his own reports is not counted.
     "trackReport": OperationRate(amount=10, seconds=60, who="anonymous", refused_only=True),
-}
-
     # Ten files for each of six reports; reading a photo costs a second of a core.
     "uploadMedia": OperationRate(amount=60, seconds=3_600, who="anyone"),
+}
+
 
 class LimitsSettings(Section, frozen=True):
     """How often. A network is a /24 or /48; thousands share one behind a mobile carrier's translation."""
@@ -115,8 +117,6 @@ class LimitsSettings(Section, frozen=True):
         return {**OPERATIONS, **self.operations}
 
 
-class ApiSettings(Section, frozen=True):
-    """services/api.py."""
 class S3Settings(Section, frozen=True):
     """A bucket of an S3-compatible store."""
 
@@ -149,6 +149,8 @@ class MediaSettings(Section, frozen=True):
             raise ValueError("media.scan_required needs media.scanner_socket")
 
 
+class ApiSettings(Section, frozen=True):
+    """services/api.py."""
 
     environment: Literal["development", "production"]
     listen_host: str
@@ -169,16 +171,16 @@ class MediaSettings(Section, frozen=True):
     policy_sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     """Share of the lists whose rows are decided again; 1 in tests."""
     limits: LimitsSettings = LimitsSettings()
-
-    def __post_init__(self) -> None:
     media: MediaSettings | None = None
     """None: this process neither takes nor hands out files."""
+
+    def __post_init__(self) -> None:
         for network in self.trusted_proxies:
             ipaddress.ip_network(network)
-
-
         if self.environment == "production" and self.media is not None and not self.media.scan_required:
             raise ValueError("production takes no file that was not scanned: media.scan_required")
+
+
 class WorkerSettings(Section, frozen=True):
     """services/worker.py."""
 
@@ -188,6 +190,17 @@ class WorkerSettings(Section, frozen=True):
     policies_folder: Path
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.5
     stalled_after_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+
+
+class EdgeEventsSettings(Section, frozen=True):
+    """services/edge_events.py: counts what the edge refused."""
+
+    environment: Literal["development", "production"]
+    database: DatabaseSettings
+    refusals_file: Path
+    """What the edge writes, one JSON object a refusal."""
+    edge_pid_file: Path
+    poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
 
 
 class SocSettings(Section, frozen=True):
