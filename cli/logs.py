@@ -11,7 +11,7 @@ from stack.errors import StackError
 
 def logs(
     part: Annotated[
-        str, typer.Argument(help="api, worker, relay, directory, keycloak, soc, postgres-backend …")
+        str, typer.Argument(help="edge, api, worker, relay, directory, keycloak, soc, postgres-backend …")
     ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is added.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0)] = 50,

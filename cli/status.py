@@ -51,9 +51,10 @@ def _addresses(stack: EmbeddedStack) -> dict[str, str]:
     clusters = (stack.backend, stack.vault, stack.keycloak_database)
     return {
         **{f"postgres-{cluster.name}": f"{cluster.sockets}/.s.PGSQL.{cluster.port}" for cluster in clusters},
-        "keycloak": stack.services.keycloak_url,
+        "keycloak": f"https://localhost:{stack.ports.keycloak_inside} (behind the edge)",
         "soc": f"127.0.0.1:{stack.ports.soc}",
-        "api": f"{stack.services.api_url}/graphql",
+        "edge": f"{stack.services.api_url}/graphql",
+        "api": f"https://localhost:{stack.ports.api} (behind the edge)",
     }
 
 

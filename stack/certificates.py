@@ -1,4 +1,4 @@
-"""TLS everywhere, also on one machine: a local authority for servers, another for the link to the SOC."""
+"""TLS everywhere, also on one machine: authorities for servers, the SOC link, the api's callers."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from stack.secret_files import write_secret
 
 RELAY_NAME = "relay.backend.ioc.internal"
+EDGE_NAME = "edge.ioc.internal"
 _AUTHORITY_LIFE = timedelta(days=3650)
 _LIFE = timedelta(days=397)
 _RENEW_BEFORE = timedelta(days=30)
@@ -115,14 +116,20 @@ class Certificates:
     keycloak: Pair
     soc: Pair
     relay: Pair
+    edge: Pair
+    edge_client: Pair
+    callers: Path
+    """The authority of those who may call the api: the edge, and who asks whether it is ready."""
 
 
 def ensure(folder: Path) -> Certificates:
     """Make what is missing, renew what ends within 30 days."""
     servers = Authority(folder, "ca", "HaNoi IOC local CA")
     soc = Authority(folder, "soc-ca", "HaNoi IOC local CA of the SOC link")
+    callers = Authority(folder, "callers-ca", "HaNoi IOC local CA of the api's callers")
     servers.ensure()
     soc.ensure()
+    callers.ensure()
     return Certificates(
         authority=servers.certificate,
         soc_authority=soc.certificate,
@@ -130,6 +137,9 @@ def ensure(folder: Path) -> Certificates:
         keycloak=servers.server("keycloak"),
         soc=soc.server("soc"),
         relay=soc.client("relay", RELAY_NAME),
+        edge=servers.server("edge"),
+        edge_client=callers.client("edge-client", EDGE_NAME),
+        callers=callers.certificate,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from foundation.settings import LimitsSettings
 from stack import certificates, packages, realms
+from stack.edge import Edge, EdgeLimits
 from stack.errors import StackError
 from stack.home import PEOPLE, ROOT, Home
 from stack.keycloak import ROLE as KEYCLOAK_ROLE
@@ -39,6 +40,7 @@ class EmbeddedStack:
     die_with_us: bool = False
     snapshot: RealmSnapshot | None = None
     limits: LimitsSettings = field(default_factory=LimitsSettings)
+    edge_limits: EdgeLimits = field(default_factory=EdgeLimits)
 
     @cached_property
     def supervisor(self) -> Supervisor:
@@ -74,6 +76,11 @@ class EmbeddedStack:
     def soc(self) -> SocReceiver:
         """The SOC's receiver."""
         return SocReceiver(self.home, self.ports, self.certificates)
+
+    @cached_property
+    def edge(self) -> Edge:
+        """What people reach."""
+        return Edge(self.home, self.ports, self.certificates, self.edge_limits)
 
     @cached_property
     def keycloak(self) -> Keycloak:
@@ -122,6 +129,7 @@ class EmbeddedStack:
             packages.ensure(needed, self.home.log("packages"))
         with self.step("Keys and certificates"):
             self.soc.prepare()
+            self.edge.prepare()
             if self.snapshot is not None and self.snapshot.exists():
                 self.snapshot.bring_secrets(self.home)
             realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url)
@@ -150,6 +158,8 @@ class EmbeddedStack:
             self._seed()
         with self.step("The SOC's receiver"):
             self.supervisor.start(soc)
+        with self.step("The edge"):
+            self.supervisor.start(self.edge.part())
         with self.step("Keycloak"):
             self.supervisor.wait_ready(keycloak)
             if self.snapshot is not None and not self.snapshot.exists():

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from stack.certificates import Certificates
+from stack.certificates import Certificates, Pair
 from stack.errors import StackError
 from stack.home import Home
 from stack.packages import java
@@ -152,7 +152,7 @@ class Keycloak:
 
     @property
     def url(self) -> str:
-        """Its address, the beginning of every issuer."""
+        """Its address at the edge, the beginning of every issuer."""
         return f"https://localhost:{self.ports.keycloak}"
 
     @property
@@ -206,7 +206,10 @@ class Keycloak:
             "--db-pool-max-size=20",
             f"--hostname={self.url}",
             "--http-host=127.0.0.1",
-            f"--https-port={self.ports.keycloak}",
+            f"--https-port={self.ports.keycloak_inside}",
+            # Only the edge is believed about whom it speaks for.
+            "--proxy-headers=xforwarded",
+            "--proxy-trusted-addresses=127.0.0.1",
             f"--http-management-port={self.ports.keycloak_management}",
             f"--https-certificate-file={pair.certificate}",
             f"--https-certificate-key-file={pair.key}",
@@ -225,9 +228,11 @@ class Keycloak:
         )
 
 
-def answers(url: str, authority: Path) -> bool:
-    """Whether `url` answers 200 to a client that trusts `authority` alone."""
+def answers(url: str, authority: Path, caller: Pair | None = None) -> bool:
+    """Whether `url` answers 200 to a client that trusts `authority` alone and shows a certificate."""
     trust = ssl.create_default_context(cafile=str(authority))
+    if caller is not None:
+        trust.load_cert_chain(caller.certificate, caller.key)
     try:
         return httpx.get(url, verify=trust, timeout=5, trust_env=False).status_code == 200
     except httpx.TransportError:

@@ -12,6 +12,9 @@ from stack.errors import StackError
 _SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 _JAVA_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless", "default-jre-headless")
 _MINIMUM_JAVA = 17
+EDGE_MODULE = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
+EDGE_RULES = Path("/usr/share/modsecurity-crs/rules")
+EDGE_UNICODE = Path("/etc/nginx/unicode.mapping")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,13 @@ def requirements(needs_maven: bool) -> list[Requirement]:
         Requirement("rsyslog's RELP", _module("imrelp.so"), ("rsyslog-relp",)),
         Requirement("rsyslog's GnuTLS", _module("lmnsd_gtls.so"), ("rsyslog-gnutls",)),
         Requirement("rsyslog's OpenSSL", _module("lmnsd_ossl.so"), ("rsyslog-openssl",)),
+        Requirement("nginx", program("nginx") is not None, ("nginx",)),
+        Requirement(
+            "nginx's ModSecurity",
+            EDGE_MODULE.exists() and EDGE_UNICODE.exists(),
+            ("libnginx-mod-http-modsecurity",),
+        ),
+        Requirement("the OWASP Core Rule Set", EDGE_RULES.is_dir(), ("modsecurity-crs",)),
         Requirement(f"Java {_MINIMUM_JAVA}", _java_version() >= _MINIMUM_JAVA, _JAVA_PACKAGES),
     ]
     if needs_maven:

@@ -15,13 +15,15 @@ FIRST = 8443
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All on the loopback."""
+    """All on the loopback. `edge` and `keycloak` are the edge's: what people reach, and what tokens name."""
 
-    api: int
+    edge: int
     keycloak: int
     keycloak_management: int
     keycloak_database: int
     soc: int
+    api: int
+    keycloak_inside: int
 
     @classmethod
     def following(cls, first: int) -> "Ports":
@@ -42,11 +44,11 @@ class Ports:
         """The ports that this home was made with; a new home begins at `first`."""
         file = folder / "ports.json"
         if file.exists():
-            ports = cls(**json.loads(file.read_text(encoding="utf-8")))
-            if first not in (None, ports.api):
+            ports = cls._with_edge(json.loads(file.read_text(encoding="utf-8")))
+            if first not in (None, ports.edge):
                 raise StackError(
                     "ports",
-                    f"the data in {folder} was made for port {ports.api}: its addresses are in it",
+                    f"the data in {folder} was made for port {ports.edge}: its addresses are in it",
                     f"./ioc up without --first-port, or begin anew: ./ioc down --remove-data "
                     f"&& ./ioc up --first-port {first}",
                 )
@@ -54,6 +56,16 @@ class Ports:
         ports = cls.following(first or FIRST)
         file.write_text(json.dumps(asdict(ports)), encoding="utf-8")
         return ports
+
+    @classmethod
+    def _with_edge(cls, kept: dict[str, int]) -> "Ports":
+        """A home of before the edge: the edge takes the addresses that people know."""
+        if "edge" not in kept:
+            kept["edge"] = kept.pop("api")
+        inside = max(kept.values())
+        for number, name in enumerate(("api", "keycloak_inside"), 1):
+            kept.setdefault(name, inside + number)
+        return cls(**kept)
 
     def check_free(self, new: bool) -> None:
         """Raises StackError naming the first port that is taken, and by whom if the system tells."""

@@ -52,7 +52,7 @@ class RealmSnapshot:
     def restore(self, cluster: PostgresCluster, ports: Ports) -> None:
         """Fill Keycloak's empty database. Its addresses get this stack's ports."""
         text = (self._folder / "keycloak.sql").read_text(encoding="utf-8")
-        text = text.replace(_API, f"localhost:{ports.api}").replace(_KEYCLOAK, f"localhost:{ports.keycloak}")
+        text = text.replace(_API, f"localhost:{ports.edge}").replace(_KEYCLOAK, f"localhost:{ports.keycloak}")
         _run(
             cluster,
             ["psql", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null"],
@@ -62,7 +62,7 @@ class RealmSnapshot:
     def save(self, home: Home, cluster: PostgresCluster, ports: Ports) -> None:
         """Keep the database and its secrets for the next run."""
         text = _run(cluster, ["pg_dump"], "")
-        text = text.replace(f"localhost:{ports.api}", _API).replace(f"localhost:{ports.keycloak}", _KEYCLOAK)
+        text = text.replace(f"localhost:{ports.edge}", _API).replace(f"localhost:{ports.keycloak}", _KEYCLOAK)
         partial = self._folder.with_suffix(f".{os.getpid()}")
         write_secret(partial / "keycloak.sql", text.encode())
         (partial / "secrets").mkdir(mode=0o700)

@@ -9,6 +9,7 @@ from foundation.settings import (
     ApiSettings,
     AuditSettings,
     DirectorySettings,
+    EdgeEventsSettings,
     IdentitySettings,
     KeycloakClientSettings,
     LimitsSettings,
@@ -45,12 +46,12 @@ class Services:
 
     @property
     def api_url(self) -> str:
-        """The origin that DPoP proofs name."""
-        return f"https://localhost:{self.ports.api}"
+        """The origin that DPoP proofs name: the edge's."""
+        return f"https://localhost:{self.ports.edge}"
 
     @property
     def keycloak_url(self) -> str:
-        """The beginning of every issuer."""
+        """The beginning of every issuer, at the edge."""
         return f"https://localhost:{self.ports.keycloak}"
 
     def issuer(self, realm: str) -> str:
@@ -70,15 +71,20 @@ class Services:
     def parts(self) -> list[Part]:
         """The services in the order of starting."""
         return [
-            self._part("api", lambda: answers(f"{self.api_url}/health/ready", self.certificates.authority)),
+            self._part("api", self._api_is_ready),
             self._part("worker", lambda: self._says_started("worker")),
             self._part("relay", lambda: self._says_started("relay")),
             self._part("directory", lambda: self._says_started("directory")),
+            self._part("edge_events", lambda: self._says_started("edge_events")),
         ]
 
     def _part(self, name: str, ready: Callable[[], bool]) -> Part:
         command = [sys.executable, "-m", f"services.{name}", "--settings", str(self.settings_file(name))]
         return Part(name, lambda: command, ready)
+
+    def _api_is_ready(self) -> bool:
+        url = f"https://localhost:{self.ports.api}/health/ready"
+        return answers(url, self.certificates.authority, self.certificates.edge_client)
 
     def _says_started(self, name: str) -> bool:
         return f'"{name}_started"' in self.home.log(name).read_text(encoding="utf-8", errors="replace")
@@ -110,6 +116,12 @@ class Services:
                 citizens_client=self._client("ioc-directory-events"),
                 officials_client=self._client("ioc-directory-events"),
             ),
+            "edge_events": EdgeEventsSettings(
+                environment="development",
+                database=self.backend.settings("backend_edge", pool_size=1),
+                refusals_file=self.home.folder / "run" / "edge" / "refused.jsonl",
+                edge_pid_file=self.home.folder / "run" / "edge" / "nginx.pid",
+            ),
             "seed": self.backend.settings("backend_migrator", pool_size=1),
         }
 
@@ -127,7 +139,12 @@ class Services:
             environment="development",
             listen_host="127.0.0.1",
             listen_port=self.ports.api,
-            tls=TlsSettings(certificate_file=pair.certificate, key_file=pair.key),
+            tls=TlsSettings(
+                certificate_file=pair.certificate,
+                key_file=pair.key,
+                client_ca_file=self.certificates.callers,
+            ),
+            trusted_proxies=["127.0.0.1/32"],
             database=self.backend.settings("backend_app", pool_size=16),
             feed_database=self.backend.settings("backend_feed", pool_size=2),
             identity=identity,

@@ -23,7 +23,7 @@ def _table(name: tuple[str, ...], values: dict[str, Any]) -> list[str]:
     lines += [
         f"{key} = {json.dumps(value, ensure_ascii=False)}"
         for key, value in values.items()
-        if not isinstance(value, dict)
+        if not isinstance(value, dict) and value is not None  # absent; TOML has no null
     ]
     for key, value in values.items():
         if isinstance(value, dict):

@@ -16,6 +16,7 @@ import pytest
 
 from cli.client import Endpoints, IocClient, Person
 from foundation.settings import OPERATIONS, DatabaseSettings, LimitsSettings, Rate
+from stack.edge import EdgeLimits
 from stack.embedded import EmbeddedStack, Step, cluster_part
 from stack.home import ROOT, Home
 from stack.keycloak import cache_folder
@@ -37,6 +38,19 @@ WIDE = LimitsSettings(
     },
 )
 """All tests call from one network; those of the limits start an api of their own."""
+
+
+WIDE_EDGE = EdgeLimits(
+    graphql_rate=100_000,
+    graphql_burst=100_000,
+    upload_rate=100_000,
+    upload_burst=100_000,
+    identity_rate=100_000,
+    identity_burst=100_000,
+    other_rate=100_000,
+    other_burst=100_000,
+    connections=10_000,
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +133,7 @@ def running_stack(pytestconfig: pytest.Config) -> Iterator[RunningStack]:
             die_with_us=True,
             snapshot=RealmSnapshot(cache_folder()),
             limits=WIDE,
+            edge_limits=WIDE_EDGE,
         )
         stack.start()
         try:
