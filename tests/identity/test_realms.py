@@ -112,3 +112,20 @@ def test_confidential_clients_keep_their_private_keys_at_home(
         for name in ("ioc-backend", "ioc-directory-events")
     ]
     assert [(key["crv"], "d" in key) for key in keys] == [("P-256", False)] * 2
+
+
+@pytest.mark.parametrize("realm", ["ihanoi", "hanoi-ioc"])
+def test_nobody_may_register_a_passkey(realms: dict[str, dict[str, Any]], realm: str) -> None:
+    actions = {action["alias"]: action["enabled"] for action in realms[realm]["requiredActions"]}
+    flows = {flow["alias"]: flow["authenticationExecutions"] for flow in realms[realm]["authenticationFlows"]}
+    highest = [(step["authenticator"], step["requirement"]) for step in flows["ioc aal3 passkey"]]
+    assert (actions["webauthn-register"], actions["webauthn-register-passwordless"], highest) == (
+        False,
+        False,
+        [("webauthn-authenticator", "ALTERNATIVE"), ("deny-access-authenticator", "ALTERNATIVE")],
+    )
+
+
+@pytest.mark.parametrize("realm", ["ihanoi", "hanoi-ioc"])
+def test_nobody_registers_himself(realms: dict[str, dict[str, Any]], realm: str) -> None:
+    assert (realms[realm]["registrationAllowed"], realms[realm]["resetPasswordAllowed"]) == (False, False)
