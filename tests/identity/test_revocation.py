@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -79,7 +80,7 @@ def fresh(number: int = 1) -> Proof:
     return Proof(jti=f"proof-{number}", issued_at=world.NOW)
 
 
-def end(session: VerifiedSession, **changes: str | datetime | None) -> SessionEnd:
+def end(session: VerifiedSession, **changes: Any) -> SessionEnd:
     whole = SessionEnd(
         event_id="event-1",
         iss=session.iss,
