@@ -48,14 +48,13 @@ SELECT %(id)s, %(code)s, %(citizen)s, 'road', u.id, 'Ngõ 12 phố Hàng Bài', 
 """
 
 
-class _Gateway:
+class OpenGateway:
     """Everybody is the officer: who calls is measured elsewhere."""
 
-    def __init__(self, principal: OfficialPrincipal) -> None:
-        self.principal = principal
+    principal: OfficialPrincipal
 
     def origin_of(self, parts: Any) -> Origin:
-        return self.principal.origin
+        return Origin("00000000-0000-7000-8000-000000000000", "127.0.0.0")
 
     async def before_reading(self, parts: Any, origin: Origin) -> None:
         return None
@@ -119,7 +118,7 @@ async def _measure(cluster: PostgresCluster) -> Paired:
     database = Database(cluster.settings("backend_app"), recorder)
     await database.open()
     try:
-        principal = await _officer(database)
+        principal = await officer(database)
         queries = ReportQueries(database, PolicyEngine.load(ROOT / "policies" / "backend"), clock)
         ours, peer = _graphql(principal, queries, clock), _bare(principal, queries)
         body = orjson.dumps({"query": QUERY, "variables": {"first": ROWS}})
@@ -135,7 +134,7 @@ async def _measure(cluster: PostgresCluster) -> Paired:
         await database.close()
 
 
-async def _officer(database: Database) -> OfficialPrincipal:
+async def officer(database: Database) -> OfficialPrincipal:
     now = datetime.now(UTC)
     session = VerifiedSession(
         iss=ISSUER,
@@ -156,6 +155,8 @@ async def _officer(database: Database) -> OfficialPrincipal:
 
 def _graphql(principal: OfficialPrincipal, queries: ReportQueries, clock: SystemClock) -> Litestar:
     schema, limits = build(), Limits()
+    gateway = OpenGateway()
+    gateway.principal = principal
     endpoint = GraphQLEndpoint(
         schema=schema,
         documents=Documents(schema._schema, trusted=[QUERY], only_trusted=True, limits=limits),
@@ -169,7 +170,7 @@ def _graphql(principal: OfficialPrincipal, queries: ReportQueries, clock: System
             feed=None,  # type: ignore[arg-type]
         ),
         codecs=Codecs(global_ids=GlobalIds(b"k" * 64), cursors=Cursors(b"k" * 64, 1, clock)),
-        gateway=_Gateway(principal),
+        gateway=gateway,
         new_request_id=lambda: str(new_uuid()),
         limits=limits,
     )

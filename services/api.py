@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import structlog
@@ -15,7 +16,6 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings, HTTP2Settings
 from litestar import Litestar
-from litestar.handlers import ASGIRouteHandler
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
@@ -129,46 +129,34 @@ def services_of(parts: Parts) -> Services:
     )
 
 
-def graphql_routes(parts: Parts, gateway: ApiGateway) -> list[ASGIRouteHandler]:
-    """`/graphql` and `/graphql/stream`, every trusted document parsed and checked."""
-    settings = parts.settings
-    schema = build()
+def operations_of(parts: Parts, gateway: ApiGateway) -> dict[str, Any]:
+    """What both routes of GraphQL stand on; every trusted document is parsed and checked."""
+    settings, schema, limits = parts.settings, build(), Limits()
     key = read_secret_key(settings.opaque_id_key_file)
-    codecs = Codecs(
-        global_ids=GlobalIds(key), cursors=Cursors(key, log_epoch(settings.database), parts.clock)
-    )
-    trusted = read_folder(settings.operations_folder)
-    limits = Limits()
     documents = Documents(
         schema._schema,  # graphql-core's schema, for which Strawberry has no public name
-        trusted=trusted,
+        trusted=read_folder(settings.operations_folder),
         only_trusted=settings.environment == "production",
         limits=limits,
     )
-    services = services_of(parts)
-    live = LiveEndpoint(
-        LiveOperations(
-            schema=schema,
-            documents=documents,
-            services=services,
-            codecs=codecs,
-            gateway=gateway,
-            limits=limits,
+    return {
+        "schema": schema,
+        "documents": documents,
+        "services": services_of(parts),
+        "codecs": Codecs(
+            global_ids=GlobalIds(key), cursors=Cursors(key, log_epoch(settings.database), parts.clock)
         ),
-        limits,
-        new_request_id,
-    )
-    endpoint = GraphQLEndpoint(
-        schema=schema,
-        documents=documents,
-        services=services,
-        codecs=codecs,
-        gateway=gateway,
-        new_request_id=new_request_id,
-        limits=limits,
-        websocket=live.websocket,
-    )
-    return [endpoint.handler(), live.handler()]
+        "gateway": gateway,
+        "limits": limits,
+    }
+
+
+def endpoints_of(parts: Parts, gateway: ApiGateway) -> tuple[GraphQLEndpoint, LiveEndpoint]:
+    """`/graphql` with its WebSockets, and `/graphql/stream`."""
+    operations = operations_of(parts, gateway)
+    live = LiveEndpoint(LiveOperations(**operations), operations["limits"], new_request_id)
+    endpoint = GraphQLEndpoint(**operations, new_request_id=new_request_id, websocket=live.websocket)
+    return endpoint, live
 
 
 def new_request_id() -> str:
@@ -239,7 +227,7 @@ def create_app() -> Litestar:
     )
     return Litestar(
         route_handlers=[
-            *graphql_routes(parts, gateway),
+            *(endpoint.handler() for endpoint in endpoints_of(parts, gateway)),
             *health_routes(database),
             backchannel_logout_route(gateway),
             *media_routes(settings, database, clock, gateway),

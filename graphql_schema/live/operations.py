@@ -1,12 +1,14 @@
 """What both transports share: who follows, which document, how many at once, and how it ends."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import isawaitable
 from typing import Any
 
 import strawberry
 from graphql import ExecutionResult, subscribe
+from graphql.execution import Executor, create_source_event_stream
 
 from foundation.errors import Refusal
 from foundation.identity.challenges import StepUpRequired, Unauthenticated
@@ -17,6 +19,7 @@ from graphql_schema.execution.documents import Document, Documents
 from graphql_schema.execution.run import formatted
 from graphql_schema.http import Gateway
 from graphql_schema.limits import Limits, RequestRefused, check_variables
+from graphql_schema.live.selections import compiled
 from graphql_schema.services import Services
 from graphql_schema.transport import GraphQLRequest, RequestParts
 
@@ -99,30 +102,41 @@ class LiveOperations:
 
     async def results(
         self, principal: Principal, document: Document, variables: Mapping[str, Any], parts: RequestParts
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """GraphQL responses until the subscriber leaves. An `errors`-only response is the last one.
 
         What ends a feed (`backend.changes.errors.TooSlow`, `SessionOver`) is raised as it is.
         """
         context = self._context(principal, parts)
+        respond = compiled(self._schema._schema, document)
         async with self._gateway.limited(principal, (*document.roots, document.id)):
-            stream = subscribe(
-                self._schema._schema,
-                document.ast,
-                variable_values=dict(variables),
-                context_value=context,
-                executor_class=self._schema.execution_context_class,
-                hide_suggestions=True,
-            )
-            source = stream if isinstance(stream, ExecutionResult | AsyncIterator) else await stream
+            source = await self._begin(document, variables, context, plain=respond is not None)
         if isinstance(source, ExecutionResult):
             yield _body_of(source, context)
             return
         try:
-            async for result in source:
-                yield _body_of(result, context)
+            async for event in source:
+                yield _body_of(event, context) if respond is None else respond(event)
         finally:
-            await source.aclose()  # type: ignore[attr-defined]  # graphql-core's own iterator
+            await source.aclose()
+
+    async def _begin(
+        self, document: Document, variables: Mapping[str, Any], context: GraphQLContext, *, plain: bool
+    ) -> AsyncGenerator[Any, None] | ExecutionResult:
+        """The events as the resolver makes them if `plain`, else the responses to them."""
+        # In both calls: no root value, the context, the variables.
+        given = (self._schema._schema, document.ast, None, context, dict(variables))
+        kind = self._schema.execution_context_class or Executor
+        source: Any
+        if plain:
+            executor = kind.build(*given, hide_suggestions=True)
+            if isinstance(executor, list):
+                return ExecutionResult(None, errors=executor)
+            source = create_source_event_stream(executor)
+        else:
+            source = subscribe(*given, executor_class=kind, hide_suggestions=True)
+        begun: AsyncGenerator[Any, None] | ExecutionResult = await source if isawaitable(source) else source
+        return begun
 
     def _context(self, principal: Principal, parts: RequestParts) -> GraphQLContext:
         def no_digest() -> bytes:

@@ -100,7 +100,7 @@ class EventStream:
     ) -> None:
         results = self._live.results(principal, document, request.variables, parts)
         try:
-            async with contextlib.aclosing(results):  # type: ignore[type-var]  # an async generator
+            async with contextlib.aclosing(results):
                 async for body in _with_pauses(results):
                     await _event(send, b":\n\n" if body is None else _next(body))
         except (SessionOver, TooSlow) as end:

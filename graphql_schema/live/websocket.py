@@ -165,7 +165,7 @@ class WebSocketConnection:
                 request = request_of(payload)
                 document = await self._live.admitted(principal, request)
                 results = self._live.results(principal, document, request.variables, self._parts)
-                async with contextlib.aclosing(results):  # type: ignore[type-var]  # an async generator
+                async with contextlib.aclosing(results):
                     async for body in results:
                         if "data" not in body:
                             await self._say({"id": name, "type": "error", "payload": body["errors"]})

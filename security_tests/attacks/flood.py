@@ -31,7 +31,7 @@ from foundation.settings import (
     TlsSettings,
 )
 from graphql_schema.execution.documents import id_of
-from services.api import Parts, endpoint_of, limits_of, parts_of
+from services.api import Parts, endpoints_of, limits_of, parts_of
 from services.gateway import ApiGateway
 from services.networks import Networks
 from services.routes import backchannel_logout_route
@@ -159,7 +159,7 @@ async def serving(
         connection.execute("UPDATE identity.proof_epoch SET since = since - interval '1 minute'")
     gateway.open(authenticator)
     app = Litestar(
-        route_handlers=[endpoint_of(parts, gateway).handler(), backchannel_logout_route(gateway)],
+        route_handlers=[endpoints_of(parts, gateway)[0].handler(), backchannel_logout_route(gateway)],
         openapi_config=None,
     )
     api = Api(parts, gateway, app, keycloak)

@@ -13,7 +13,7 @@ from foundation.settings import ApiSettings, load
 from graphql_schema.execution.documents import read_folder
 from graphql_schema.limits import Limits, RequestRefused
 from security_tests.attacks.fuzzed_api import FuzzedApi
-from services.api import endpoint_of, parts_of
+from services.api import endpoints_of, parts_of
 from stack.home import ROOT
 from stack.postgres import PostgresCluster
 from tests.backend.world import HOAN_KIEM, connect
@@ -240,7 +240,7 @@ def test_environment_of_the_settings_decides_whose_documents_run(
     """The wiring of the api itself, with the settings of a running one."""
     settings = load(running_stack.home / "settings" / "api.toml", ApiSettings)
     parts = parts_of(msgspec.structs.replace(settings, environment=environment))
-    endpoint = endpoint_of(parts, gateway=None)  # type: ignore[arg-type]  # nobody calls
+    endpoint, _ = endpoints_of(parts, gateway=None)  # type: ignore[arg-type]  # nobody calls
     try:
         endpoint._documents.find("{ __typename }", None)
     except RequestRefused as refused:

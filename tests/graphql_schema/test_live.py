@@ -24,6 +24,7 @@ from graphql_schema.limits import Limits
 from graphql_schema.live import operations, sse, websocket
 from graphql_schema.live.endpoint import LiveEndpoint
 from graphql_schema.live.operations import LiveOperations
+from graphql_schema.live.selections import compiled
 from graphql_schema.schema import build
 from graphql_schema.services import Services
 from tests.graphql_schema.conftest import KEY, OPERATIONS
@@ -359,3 +360,40 @@ async def test_changes_since_answers_with_cursors(live: Live) -> None:
         "report.accepted",
         True,
     )
+
+
+PLAIN = "subscription { changes { cursor kind subjectId version at } }"
+
+
+@pytest.mark.parametrize(
+    ("document", "plain"),
+    [
+        (PLAIN, True),
+        ("subscription { c: changes { v: version __typename } }", True),
+        ("subscription { changes { ...F } } fragment F on Change { kind }", False),
+        ("subscription { changes { kind @include(if: true) } }", False),
+        ("subscription { changes { kind kind } }", False),
+    ],
+)
+def test_only_plain_selections_are_compiled(document: str, plain: bool) -> None:
+    found = Documents(SCHEMA._schema, trusted=[], only_trusted=False, limits=Limits()).find(document, None)
+    assert (compiled(SCHEMA._schema, found) is not None) is plain
+
+
+@pytest.mark.parametrize(
+    "selection",
+    ["cursor kind subjectId version at", "v: version __typename", "k: kind a: at at kind", "subjectId"],
+)
+async def test_compiled_selection_answers_as_the_executor_does(
+    live: Live, selection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def heard() -> bytes:
+        async with Socket(live.app) as socket:
+            await socket.let_in("DPoP lan")
+            socket.say(subscribe(query="subscription { changes { " + selection + " } }"))
+            live.feed.coming.put_nowait(change(9))
+            return orjson.dumps(await socket.hear())
+
+    fast = await heard()
+    monkeypatch.setattr(operations, "compiled", lambda *_: None)
+    assert await heard() == fast
