@@ -4,6 +4,7 @@ The database has no ICU, and PyICU needs a system library; so keys are made here
 Order as in CLDR's `vi`: base letters first (a ă â b c d đ …), then tones (ngang huyền hỏi ngã sắc nặng).
 """
 
+import re
 import unicodedata
 
 _ALPHABET = ("a", "ă", "â", "b", "c", "d", "đ", "e", "ê", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o",
@@ -13,6 +14,8 @@ _TONES = {"\u0300": "2", "\u0309": "3", "\u0303": "4", "\u0301": "5", "\u0323": 
 _NO_TONE = "1"
 _SPACE = " "
 _TONES_FOLLOW = "!"
+_WORD = re.compile(r"[^\W_]+")
+_LONGEST_WORD = 40
 
 
 def sort_key(text: str) -> str:
@@ -40,6 +43,11 @@ def fold(text: str) -> str:
     decomposed = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(plain.split())
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The distinct folded words of `text` in their order: letters and digits, at most 40 of a word."""
+    return tuple(dict.fromkeys(word[:_LONGEST_WORD] for word in _WORD.findall(fold(text))))
 
 
 def _split(character: str) -> tuple[str, str]:

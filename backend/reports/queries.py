@@ -8,10 +8,12 @@ from uuid import UUID
 import asyncpg
 
 from backend.reports.filters import ReportFilter
+from backend.reports.limits import checked_search
 from backend.reports.sql import (
     CITY_LIST,
     CITY_MANY,
     CITY_ONE,
+    CITY_SEARCH,
     CITY_STATE_LIST,
     MANY,
     MINE,
@@ -22,6 +24,7 @@ from backend.reports.sql import (
     TIMELINES,
     UNIT_IDS,
     UNIT_LIST,
+    UNIT_SEARCH,
     UNIT_STATE_LIST,
     Listing,
 )
@@ -48,6 +51,8 @@ from foundation.policy.engine import PolicyEngine
 from foundation.recording import Activity, AuditEvent
 
 MAX_UNITS_ASKED = 200
+# Of a search: its work grows with the units (docs/decisions/0005-visibility-table.md).
+MAX_UNITS_SEARCHED = 20
 MAX_TIMELINE = 1_000
 # Notes between officers: the citizen sees that a report went on, not what one office wrote to another.
 _INTERNAL_STEPS = frozenset({ReportStep.FORWARDED})
@@ -87,16 +92,23 @@ class ReportQueries:
         page: PageRequest,
         units: tuple[str, ...] | None,
         state: ReportState | None,
+        search: str | None = None,
     ) -> Page[Report]:
         """Reports that the official's units handle or handled, newest first.
 
-        `units` narrows to these units; what the official may not see is left out without a word.
-        Raises InvalidInput for more than 200 units, Forbidden for whom the policies bar from every report.
+        `units` narrows to these units; what the official may not see is left out without a word. `search`
+        narrows to reports whose text, place or code has all its words, with or without diacritics, the last
+        word also begun only. Raises InvalidInput for more than 200 units (20 with a search) and as
+        `checked_search`, Forbidden for whom the policies bar from every report.
         """
         intent = AuditEvent("report.list", activity=Activity.READ, unit=principal.unit_code)
         async with self._database.read_scope(principal, intent) as scope:
+            wanted = _wanted(search, units)
             asked = await self._asked(scope, principal, units)
-            rows = await _unit_rows(scope, asked, state, page)
+            if wanted is None:
+                rows = await _unit_rows(scope, asked, state, page)
+            else:
+                rows = await _found_rows(scope, principal, asked, wanted, state, page)
             await self._filter.recheck(scope, principal, rows)
         return _page(rows, page, principal)
 
@@ -190,6 +202,15 @@ class ReportQueries:
         return sorted(found if listable.everything else found & listable.units)
 
 
+def _wanted(search: str | None, units: tuple[str, ...] | None) -> list[str] | None:
+    """The words of a search, None without one. Raises InvalidInput."""
+    if search is None:
+        return None
+    if units is not None and len(units) > MAX_UNITS_SEARCHED:
+        raise InvalidInput("units")
+    return checked_search(search)
+
+
 async def _unit_rows(
     scope: ReadScope, asked: list[int] | None, state: ReportState | None, page: PageRequest
 ) -> Sequence[asyncpg.Record]:
@@ -200,6 +221,20 @@ async def _unit_rows(
     if state is None:
         return await _listed(scope, UNIT_LIST, page, asked)
     return await _listed(scope, UNIT_STATE_LIST, page, asked, state)
+
+
+async def _found_rows(
+    scope: ReadScope,
+    principal: OfficialPrincipal,
+    asked: list[int] | None,
+    words: list[str],
+    state: ReportState | None,
+    page: PageRequest,
+) -> Sequence[asyncpg.Record]:
+    if principal.city_level:
+        return await _listed(scope, CITY_SEARCH, page, asked, words, state)
+    units = sorted(principal.units) if asked is None else asked
+    return await _listed(scope, UNIT_SEARCH, page, units, words, state)
 
 
 async def _listed(

@@ -7,7 +7,7 @@ from typing import Any
 from backend.reports.errors import SameUnit, UnknownUnit
 from backend.reports.limits import MAX_PLACE, checked_cell, checked_text
 from backend.reports.models import ReportRow
-from backend.reports.store import StepTaken, lock, unit_path, unit_that_takes_reports, write_step
+from backend.reports.store import StepTaken, lock, unit_path, unit_that_takes_reports, write_step, write_words
 from backend.reports.transitions import after
 from backend.reports.types import Changed, ClosingReason, ReportState, ReportStep, Submission, report_resource
 from backend.routing.service import RoutedPlace, RoutingService
@@ -92,6 +92,7 @@ class ReportService:
             work.session.add(report)
             taken = StepTaken(ReportStep.SUBMITTED, now, "citizen", principal.citizen_id, None, None, None)
             await write_step(work, report, taken, self._new_id)
+            await write_words(work, report)
             return await self._finish(work, report, idempotency, decision)
 
     async def accept(

@@ -132,3 +132,18 @@ CITY_STATE_LIST = Listing(
     _of_city("c.state = $1", 2),
     _of_city("c.state = $1 AND (c.created_at, c.id) < ($2::timestamptz, $3::uuid)", 4),
 )
+
+
+def _search(function: str) -> Listing:
+    """Ids by words ($2) and state ($3), newest first; row-level security decides on each report again."""
+    found = f"""
+    {_UNITS_ONCE} SELECT {_COLUMNS}
+    FROM {function}($1::int[], $2::text[], $3::text, %s) found(report_id)
+    JOIN reports.report r ON r.id = found.report_id {_JOIN_UNITS}
+    ORDER BY r.created_at DESC, r.id DESC
+    """  # noqa: S608 - constants of this file
+    return Listing(found % "NULL, NULL, $4", found % "$4::timestamptz, $5::uuid, $6")
+
+
+UNIT_SEARCH = _search("reports.search_units")
+CITY_SEARCH = _search("reports.search_city")

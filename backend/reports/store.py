@@ -14,6 +14,7 @@ from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import NotFound
 from foundation.identity.principal import OfficialPrincipal
 from foundation.ids import NewId
+from foundation.vietnamese import words
 
 FAN_OUT = "reports.fan_out"
 
@@ -30,6 +31,7 @@ _TAKES_REPORTS = text(
     WHERE code = :code AND kind <> 'party' AND (ended_on IS NULL OR ended_on > :day)
     """
 )
+_INDEX_WORDS = text("SELECT reports.index_words(:id, cast(:words AS text[]))")
 _CHANGE = text(
     """
     INSERT INTO changes.change (id, kind, resource, version, at, units, citizen_id)
@@ -132,3 +134,9 @@ async def write_step(work: UnitOfWork, report: ReportRow, taken: StepTaken, new_
         },
     )
     await enqueue(work, FAN_OUT, change_id=change_id)
+
+
+async def write_words(work: UnitOfWork, report: ReportRow) -> None:
+    """Write what the new report is found by: the folded words of its text, its place and its code."""
+    found = words(f"{report.body} {report.place} {report.code}")
+    await work.connection.execute(_INDEX_WORDS, {"id": report.id, "words": list(found)})

@@ -14,10 +14,21 @@ import psycopg
 import pytest
 
 from backend.notifications.queries import INBOX, INBOX_AFTER
-from backend.reports.sql import CITY_LIST, CITY_ONE, CITY_STATE_LIST, MINE, ONE, UNIT_LIST, UNIT_STATE_LIST
+from backend.reports.sql import (
+    CITY_LIST,
+    CITY_ONE,
+    CITY_SEARCH,
+    CITY_STATE_LIST,
+    MINE,
+    ONE,
+    UNIT_LIST,
+    UNIT_SEARCH,
+    UNIT_STATE_LIST,
+)
 from backend.reports.types import ReportState
 from benchmarks._plans import PLANS, Cost, cost_of, signed_in
 from benchmarks.reports_data import RARE, differences, fill
+from foundation.vietnamese import words
 from stack.postgres import PostgresCluster
 from tests.conftest import Database
 
@@ -212,6 +223,59 @@ def test_one_report_of_units(archive: Archive, units: str, plan: str) -> None:
 def test_one_report_for_the_city(archive: Archive, plan: str) -> None:
     code = _code(archive, archive.units["busy"][0])
     assert archive.cost(CITY_ONE, code, city=True, plan=plan).buffers <= FEW
+
+
+# In all reports, three of those, a prefix of them, in 1 of 37, in 1 of 400, in one, in none.
+SEARCHES = [["den"], ["den", "duong", "tat"], ["den", "duo"], ["den", "17"], ["317"], ["4711"], ["khong"]]
+SEARCHED = [("rare", 1_000), ("quiet", 1_000), ("busy", 1_000), ("ten", 2_000)]
+
+
+@pytest.mark.parametrize("state", [None, "received", "closed"])
+@pytest.mark.parametrize("typed", SEARCHES, ids=" ".join)
+@pytest.mark.parametrize(("units", "bound"), SEARCHED)
+def test_first_page_of_a_search(
+    archive: Archive, units: str, bound: int, typed: list[str], state: str | None
+) -> None:
+    cost = archive.cost(
+        UNIT_SEARCH.first, archive.units[units], typed, state, PAGE, units=units, plan=PLANS[1]
+    )
+    assert cost.buffers <= bound, cost
+
+
+@pytest.mark.parametrize("typed", SEARCHES, ids=" ".join)
+@pytest.mark.parametrize(("units", "bound"), SEARCHED)
+def test_deep_page_of_a_search(archive: Archive, units: str, bound: int, typed: list[str]) -> None:
+    place = archive.place(_UNIT_PLACES.format(state=""), archive.units[units])
+    cost = archive.cost(
+        UNIT_SEARCH.after, archive.units[units], typed, None, *place, PAGE, units=units, plan=PLANS[1]
+    )
+    assert cost.buffers <= bound, cost
+
+
+@pytest.mark.parametrize("typed", SEARCHES, ids=" ".join)
+def test_first_page_of_a_search_in_the_city(archive: Archive, typed: list[str]) -> None:
+    cost = archive.cost(CITY_SEARCH.first, None, typed, None, PAGE, city=True, plan=PLANS[1])
+    assert cost.buffers <= 2_000, cost
+
+
+def test_search_without_cuts_in_time_would_not_keep_a_bound(archive: Archive) -> None:
+    """An index of words has no order: the newest 50 of a common word are found by reading all of them."""
+    plain = (
+        "SELECT report_id FROM reports.report_search WHERE entry @@ $1::tsquery"
+        " ORDER BY created_at DESC LIMIT $2"
+    )
+    with archive.database.cluster.connect("archive") as superuser:
+        assert cost_of(superuser, plain, "den & 'c:'", PAGE).buffers > 2_000
+
+
+def test_bulk_load_writes_the_words_that_the_service_writes(archive: Archive) -> None:
+    with archive.database.cluster.connect("archive") as superuser:
+        rows = superuser.execute(
+            "SELECT r.body, r.place, r.code, array(SELECT l FROM unnest(tsvector_to_array(s.entry)) l"
+            " WHERE l !~ ':') FROM reports.report r JOIN reports.report_search s ON s.report_id = r.id"
+            " ORDER BY r.code LIMIT 50"
+        ).fetchall()
+    assert [set(row[3]) for row in rows] == [set(words(" ".join(row[:3]))) for row in rows]
 
 
 def test_policy_alone_would_not_keep_a_bound(archive: Archive) -> None:
