@@ -190,6 +190,8 @@ class WorkerSettings(Section, frozen=True):
     policies_folder: Path
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.5
     stalled_after_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
+    media: MediaSettings | None = None
+    """As the api's: orphans are swept."""
 
 
 class EdgeEventsSettings(Section, frozen=True):

@@ -41,7 +41,7 @@ from foundation.ids import GlobalIds, new_uuid
 from foundation.limits.refusals import LimitRefusal
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import AuditEvent
-from foundation.settings import ApiSettings, MediaSettings, read_secret
+from foundation.settings import ApiSettings, MediaSettings
 from graphql_schema import transport
 from graphql_schema.errors import INTERNAL, INTERNAL_MESSAGES
 from graphql_schema.execution.run import error_of
@@ -298,7 +298,7 @@ def media_routes(
         database=database,
         policy=policy,
         store=store,
-        links=LinkSigner(read_secret(settings.media.link_key_file)),
+        links=LinkSigner(settings.media.link_key_file.read_bytes()),
         clock=clock,
     )
     endpoint = MediaEndpoint(

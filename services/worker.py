@@ -10,6 +10,8 @@ import structlog
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
+from backend.media import jobs as media_jobs
+from backend.media.store import store_of
 from backend.notifications import jobs as notification_jobs
 from backend.notifications.service import NotificationService
 from foundation import logs
@@ -59,6 +61,9 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     notifications = NotificationService(database, policy, clock, new_uuid)
     notification_jobs.register(app, notifications, new_uuid)
     housekeeping.register(app, settings, database, recorder, clock)
+    if settings.media is not None:
+        sweep = media_jobs.MediaSweep(database, store_of(settings.media), clock, new_uuid)
+        media_jobs.register(app, sweep)
     return app, database
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from foundation.settings import LimitsSettings
 from stack import certificates, packages, realms
+from stack.clamav import ClamAv
 from stack.edge import Edge, EdgeLimits
 from stack.errors import StackError
 from stack.home import PEOPLE, ROOT, Home
@@ -76,6 +77,11 @@ class EmbeddedStack:
     def soc(self) -> SocReceiver:
         """The SOC's receiver."""
         return SocReceiver(self.home, self.ports, self.certificates)
+
+    @cached_property
+    def clamav(self) -> ClamAv:
+        """What knows malware."""
+        return ClamAv(self.home)
 
     @cached_property
     def edge(self) -> Edge:
@@ -151,6 +157,9 @@ class EmbeddedStack:
                 self.snapshot.restore(self.keycloak_database, self.ports)
         # Keycloak takes longest and needs none of what follows: its start goes on beside it.
         self.supervisor.launch(keycloak)
+        clamav = self.clamav.part()
+        self.clamav.prepare()
+        self.supervisor.launch(clamav)
         with self.step("Databases migrated"):
             self._migrate(self.backend)
             self._migrate(self.vault)
@@ -165,6 +174,7 @@ class EmbeddedStack:
             if self.snapshot is not None and not self.snapshot.exists():
                 self.snapshot.save(self.home, self.keycloak_database, self.ports)
         with self.step("Our services"):
+            self.supervisor.wait_ready(clamav)
             parts = self.services.parts()
             for part in parts:
                 self.supervisor.launch(part)

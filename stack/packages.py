@@ -40,6 +40,7 @@ def requirements(needs_maven: bool) -> list[Requirement]:
             ("libnginx-mod-http-modsecurity",),
         ),
         Requirement("the OWASP Core Rule Set", EDGE_RULES.is_dir(), ("modsecurity-crs",)),
+        Requirement("ClamAV", program("clamd") is not None, ("clamav-daemon",)),
         Requirement(f"Java {_MINIMUM_JAVA}", _java_version() >= _MINIMUM_JAVA, _JAVA_PACKAGES),
     ]
     if needs_maven:

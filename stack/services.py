@@ -13,6 +13,7 @@ from foundation.settings import (
     IdentitySettings,
     KeycloakClientSettings,
     LimitsSettings,
+    MediaSettings,
     RealmSettings,
     RelaySettings,
     Section,
@@ -21,6 +22,7 @@ from foundation.settings import (
     WorkerSettings,
 )
 from stack.certificates import Certificates
+from stack.clamav import ClamAv
 from stack.home import ROOT, Home
 from stack.keycloak import answers
 from stack.ports import Ports
@@ -32,6 +34,7 @@ from stack.supervisor import Part
 CITIZENS = "ihanoi"
 OFFICIALS = "hanoi-ioc"
 _SIV_KEY_SIZE = 64
+_LINK_KEY_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Services:
     def write_settings(self) -> None:
         """Write all settings files; make the keys that they name."""
         random_key(self.home.secret("opaque-ids"), _SIV_KEY_SIZE)
+        random_key(self.home.secret("media-links"), _LINK_KEY_SIZE)
         for service, settings in self._settings().items():
             write_settings(self.settings_file(service), settings)
 
@@ -98,6 +102,7 @@ class Services:
                 database=self.backend.settings("backend_worker"),
                 audit=audit,
                 policies_folder=ROOT / "policies" / "backend",
+                media=self._media(),
             ),
             "relay": RelaySettings(
                 environment="development",
@@ -153,6 +158,14 @@ class Services:
             policies_folder=ROOT / "policies" / "backend",
             operations_folder=ROOT / "mobile_contract" / "operations",
             limits=self.limits,
+            media=self._media(),
+        )
+
+    def _media(self) -> MediaSettings:
+        return MediaSettings(
+            folder=self.home.folder / "media",
+            link_key_file=self.home.secret("media-links"),
+            scanner_socket=ClamAv(self.home).socket,
         )
 
     def _client(self, client_id: str) -> KeycloakClientSettings:

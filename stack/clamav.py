@@ -1,0 +1,76 @@
+"""ClamAV's daemon, which says of each file that comes in whether it is known to be harmful."""
+
+import os
+import pwd
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.errors import StackError
+from stack.home import ROOT, Home
+from stack.packages import program
+from stack.supervisor import Part
+
+_SOURCE = ROOT / "deploy" / "local" / "clamav"
+_ACCOUNT = "clamav"
+"""Made by the package: what parses strangers' files has no other right."""
+
+
+@dataclass(frozen=True)
+class ClamAv:
+    """The daemon with a signature of EICAR's test file alone."""
+
+    home: Home
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._folder / "clamd"
+
+    @property
+    def _folder(self) -> Path:
+        return self.home.sockets / "clamav"
+
+    @property
+    def _configuration(self) -> Path:
+        return self.home.folder / "settings" / "clamd.conf"
+
+    def prepare(self) -> None:
+        """Write its configuration and signatures, where its own account reads them."""
+        self.home.prepare_sockets()
+        signatures = self._folder / "signatures"
+        signatures.mkdir(mode=0o711, parents=True, exist_ok=True)
+        shutil.copy(_SOURCE / "eicar.hdb", signatures / "eicar.hdb")
+        values = {"database": signatures, "socket": self.socket, "user": ""}
+        if os.geteuid() == 0:
+            values["user"] = f"User {_ACCOUNT}"
+            account = pwd.getpwnam(_ACCOUNT)
+            for path in (self._folder, signatures, signatures / "eicar.hdb"):
+                os.chown(path, account.pw_uid, account.pw_gid)
+        text = (_SOURCE / "clamd.conf.template").read_text(encoding="utf-8")
+        for name, value in values.items():
+            text = text.replace("{" + name + "}", str(value))
+        self._configuration.write_text(text, encoding="utf-8")
+
+    def part(self) -> Part:
+        """The daemon as a part."""
+        return Part("clamav", self.command, self.answers, ready_seconds=60)
+
+    def command(self) -> list[str]:
+        """How it is started. Raises StackError when it is not on the machine."""
+        clamd = program("clamd")
+        if clamd is None:
+            raise StackError("clamav", "there is no clamd", "apt-get install -y clamav-daemon")
+        return [clamd, "--config-file", str(self._configuration)]
+
+    def answers(self) -> bool:
+        """Whether it says PONG."""
+        try:
+            with socket.socket(socket.AF_UNIX) as asked:
+                asked.settimeout(2)
+                asked.connect(str(self.socket))
+                asked.sendall(b"zPING\0")
+                return asked.recv(16) == b"PONG\0"
+        except OSError:
+            return False
