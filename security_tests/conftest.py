@@ -1,4 +1,4 @@
-"""The real parts of `tests.conftest`, and a scene for attacks on the database."""
+"""A scene for attacks on the database. The real parts are those of all tests (`tests.parts`)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,17 +7,7 @@ import pytest
 
 from security_tests.attacks.database.scene import Scene, furnish
 from stack.postgres import PostgresCluster
-from tests.backend.conftest import seeded_template
-from tests.conftest import Database, backend_cluster, database, migrated_template, running_stack, test_home
-
-__all__ = [
-    "backend_cluster",
-    "database",
-    "migrated_template",
-    "running_stack",
-    "seeded_template",
-    "test_home",
-]
+from tests.conftest import Database
 
 
 @pytest.fixture(scope="session")

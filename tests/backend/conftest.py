@@ -6,18 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from stack.postgres import PostgresCluster
-from tests.backend.world import World, compose, seed
+from tests.backend.world import World, compose
 from tests.conftest import Database
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def seeded_template(backend_cluster: PostgresCluster, migrated_template: str) -> str:
-    """The name of a migrated database with reference data and six officials, to be copied."""
-    backend_cluster.clone(migrated_template, "seeded")
-    seed(backend_cluster.settings("backend_migrator", "seeded", 1))
-    return "seeded"
 
 
 @pytest.fixture
