@@ -50,8 +50,9 @@ class EdgeLimits:
     other_rate: int = 150
     other_burst: int = 300
     connections: int = 500
-    graphql_body: int = 256 * 1024
-    upload_body: int = 25 * 1024 * 1024
+    graphql_body: int = 128 * 1024
+    upload_body: int = 21 * 1024 * 1024
+    upload_seconds: int = 20
     header_seconds: int = 10
     body_seconds: int = 10
     send_seconds: int = 10
@@ -70,6 +71,8 @@ class Edge:
     inside: tuple[str, ...] = (LOOPBACK,)
     inline_documents: bool = True
     """Outside production only."""
+    rules: bool = True
+    """Off only to measure what they cost, and in tests to see an attack pass without them."""
     workers: int = 1
     core_rules: tuple[str, ...] = _RULES
     source: Path = _SOURCE
@@ -121,6 +124,7 @@ class Edge:
         inline = f"Include {self.source / 'inline-documents.conf'}" if self.inline_documents else ""
         return {
             "run": self.run,
+            "engine": "On" if self.rules else "Off",
             "unicode": EDGE_UNICODE,
             "deploy": self.source,
             "inline_documents": inline,

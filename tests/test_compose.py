@@ -237,9 +237,12 @@ def test_health_of_a_database_role(backend_cluster: PostgresCluster, tmp_path: P
 
 def test_health_of_the_api(running_stack: RunningStack) -> None:
     ports, authority = running_stack.stack.ports, running_stack.endpoints.ca_file
+    caller = running_stack.stack.certificates.edge_client
     check = [sys.executable, IMAGES / "healthy.py", "api", "localhost", str(ports.api), authority]
+    check += [caller.certificate, caller.key]
     assert subprocess.run(check, check=False, capture_output=True).returncode == 0
     other = [sys.executable, IMAGES / "healthy.py", "api", "other.example", str(ports.api), authority]
+    other += [caller.certificate, caller.key]
     assert subprocess.run(other, check=False, capture_output=True).returncode != 0
 
 

@@ -1,6 +1,6 @@
 """Whether a container's service can do its work: exit code 0. Standard library and our settings alone.
 
-healthy.py api HOST PORT CA_FILE — `/health/ready` over TLS, HOST being the name in the certificate;
+healthy.py api HOST PORT CA_FILE [CERTIFICATE KEY] — `/health/ready` over TLS, HOST being the name in the certificate;
 healthy.py database SETTINGS — the service's own role reaches its database.
 """
 
@@ -14,9 +14,11 @@ from pathlib import Path
 SECONDS = 4
 
 
-def api(host: str, port: str, ca_file: str) -> None:
-    """Raise unless the api is ready."""
+def api(host: str, port: str, ca_file: str, *pair: str) -> None:
+    """Raise unless the api is ready. `pair`: the certificate and key of one who may call it."""
     trust = ssl.create_default_context(cafile=ca_file)
+    if pair:
+        trust.load_cert_chain(*pair)
     plain = socket.create_connection(("127.0.0.1", int(port)), timeout=SECONDS)
     connection = http.client.HTTPConnection(host, timeout=SECONDS)
     connection.sock = trust.wrap_socket(plain, server_hostname=host)

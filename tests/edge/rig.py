@@ -6,7 +6,7 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from stack import certificates
-from stack.certificates import Certificates, Pair
+from stack.certificates import Pair
 from stack.edge import Edge
 from stack.home import Home
 from stack.ports import Ports
@@ -38,6 +38,7 @@ class Rig:
     edge: Edge
     api: Behind
     keycloak: Behind
+    stop_api: Callable[[], None]
 
     @property
     def url(self) -> str:
@@ -88,7 +89,7 @@ def read_all(secure: ssl.SSLSocket) -> bytes:
 
 
 @contextmanager
-def running_edge(**options: Any) -> Iterator[Rig]:
+def running_edge(api_certificate: str = "api", **options: Any) -> Iterator[Rig]:
     """An edge with these options of `Edge`."""
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ioc-edge-"))
@@ -97,20 +98,24 @@ def running_edge(**options: Any) -> Iterator[Rig]:
         tls = certificates.ensure(home.folder / "tls")
         edge = Edge(home, Ports.unused(), tls, **options)
         edge.prepare()
-        api = stack.enter_context(_behind(edge.ports.api, tls.api, tls, edge.certificates.callers))
-        keycloak = stack.enter_context(_behind(edge.ports.keycloak_inside, tls.keycloak, tls, None))
+        pair: Pair = getattr(tls, api_certificate)
+        served = stack.enter_context(ExitStack())
+        api = served.enter_context(_behind(edge.ports.api, pair, tls.callers))
+        keycloak = stack.enter_context(_behind(edge.ports.keycloak_inside, tls.keycloak, None))
         supervisor = Supervisor(home, die_with_us=True)
         stack.callback(supervisor.stop)
         supervisor.start(edge.part())
-        yield Rig(edge, api, keycloak)
+        yield Rig(edge, api, keycloak, served.close)
 
 
 @contextmanager
-def _behind(port: int, pair: Pair, tls: Certificates, callers: Path | None) -> Iterator[Behind]:
+def _behind(port: int, pair: Pair, callers: Path | None) -> Iterator[Behind]:
     behind = Behind()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1  # an answer is one packet
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))

@@ -152,17 +152,25 @@ async def test_request_without_a_proof_is_refused_by_the_service(citizen: IocCli
     )
 
 
-async def test_forged_host_header_changes_nothing(citizen: IocClient) -> None:
-    headers = [*await citizen.headers(), ("Host", "evil.test")]
+async def test_proof_for_another_origin_is_refused(citizen: IocClient) -> None:
     proof = make_proof(citizen.key, "POST", f"https://evil.test{PATH}", await citizen.access_token())
-    forged = [(name, proof if name == "DPoP" else value) for name, value in headers]
-    response = await citizen.raw(headers=forged, json={"query": "{ __typename }"})
+    headers = [(name, proof if name == "DPoP" else value) for name, value in await citizen.headers()]
+    response = await citizen.raw(headers=headers, json={"query": "{ __typename }"})
     assert (
         response.status_code,
         'error_description="htu is not the' in response.headers["www-authenticate"],
     ) == (
         401,
         True,
+    )
+
+
+async def test_forged_host_header_is_refused_at_the_edge(citizen: IocClient) -> None:
+    headers = [*await citizen.headers(), ("Host", "evil.test")]
+    response = await citizen.raw(headers=headers, json={"query": "{ __typename }"})
+    assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (
+        421,
+        "edge.wrong_host",
     )
 
 
