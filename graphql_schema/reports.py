@@ -24,6 +24,10 @@ CATEGORY_CODE = "Mã lĩnh vực (xem categories). / Code of the category (see `
 CLOSED_ONLY = "Chỉ có khi đã đóng. / Once closed."
 ENTRIES = 10
 """Of a timeline, usually: few reports are asked about or forwarded more than twice."""
+SEARCH = (
+    "Từ trong nội dung, địa điểm, mã; có dấu hay không dấu. / Words of text, place and code, with or without"
+    " diacritics; the last may be unfinished."
+)
 VERSION = "Tăng sau mỗi thay đổi; gửi lại làm expectedVersion. / Rises with each change; send it back."
 
 
@@ -209,6 +213,7 @@ class ReportQuery:
             ),
         ] = None,
         state: ReportState | None = None,
+        search: Annotated[str | None, strawberry.argument(description=SEARCH)] = None,
         first: Annotated[int, strawberry.argument(description=FIRST)] = DEFAULT_PAGE,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
     ) -> Connection[Report] | None:
@@ -216,7 +221,7 @@ class ReportQuery:
         async with context.parsing("report.list"):
             official, page = context.official(), context.page("unitReports", first, after)
         chosen = None if units is None else tuple(units)
-        found = await context.services.reports.of_units(official, page, chosen, state)
+        found = await context.services.reports.of_units(official, page, chosen, state, search)
         return connection_of(
             context, "unitReports", found.items, found.positions, found.has_next, after, report_of
         )

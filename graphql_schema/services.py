@@ -96,6 +96,7 @@ class ReportReads(Protocol):
         page: PageRequest,
         units: tuple[str, ...] | None,
         state: ReportState | None,
+        search: str | None,
     ) -> Page[Report]: ...
 
     async def one(self, principal: Principal, code: str) -> Report: ...

@@ -40,15 +40,17 @@ def test_my_reports_asks_for_the_citizen_of_the_token(api: Api) -> None:
     )
 
 
-def test_unit_reports_pass_units_and_state_on(api: Api) -> None:
-    api.run("UnitReports", {"units": ["00070"], "state": "IN_PROGRESS"}, who="minh")
-    ((name, principal, page, units, state),) = api.services.calls
-    assert (name, type(principal), page.first, units, state) == (
+def test_unit_reports_pass_units_state_and_search_on(api: Api) -> None:
+    asked = {"units": ["00070"], "state": "IN_PROGRESS", "search": "đèn đường"}
+    api.run("UnitReports", asked, who="minh")
+    ((name, principal, page, units, state, search),) = api.services.calls
+    assert (name, type(principal), page.first, units, state, search) == (
         "of_units",
         OfficialPrincipal,
         20,
         ("00070",),
         ReportState.IN_PROGRESS,
+        "đèn đường",
     )
 
 

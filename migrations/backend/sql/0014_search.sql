@@ -96,8 +96,8 @@ BEGIN
 END $$;
 
 -- The newest matches before a position, at most `wanted`. An index of words has no order, so time is cut: all
--- of it, and where more than 200 match, its years from the newest, then months, then days, until there are
--- enough. Work: at most 201 matches of each span that is cut, then those of the days that are shown.
+-- of it, and where more than 100 match, its years from the newest, then months, then days, until there are
+-- enough. Work: at most 101 matches of each span that is cut, then those of the days that are shown.
 CREATE FUNCTION reports.search_walk(
   owners text[], words text[], state text, before_at timestamptz, before_id uuid, wanted int
 ) RETURNS SETOF uuid
@@ -120,8 +120,8 @@ BEGIN
     query := (SELECT string_agg(format('''%s:%s''', o, span), ' | ') FROM unnest(owners) o)::tsquery && rest;
     SELECT array_agg(m.report_id), array_agg(m.created_at) INTO ids, moments FROM (
       SELECT s.report_id, s.created_at FROM reports.report_search s WHERE s.entry @@ query
-      LIMIT CASE length(span) WHEN 8 THEN 5000 ELSE 201 END) m;
-    IF cardinality(ids) > 200 AND length(span) < 8 THEN
+      LIMIT CASE length(span) WHEN 8 THEN 5000 ELSE 101 END) m;
+    IF cardinality(ids) > 100 AND length(span) < 8 THEN
       spans := spans || reports.search_parts(span);
     ELSE
       SELECT found_ids || array_agg(x.i), found_moments || array_agg(x.a) INTO found_ids, found_moments
