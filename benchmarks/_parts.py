@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from foundation.settings import read_secret
+from foundation.database.connections import for_psycopg
 from services.seed import load_people, load_reference
 from stack.embedded import cluster_part
 from stack.home import ROOT, Home
@@ -68,11 +68,7 @@ def superuser(cluster: PostgresCluster) -> Iterator[psycopg.Connection]:
     """A superuser's connection, committing by itself."""
     settings = cluster.settings(cluster.superuser)
     with psycopg.connect(
-        host=settings.host,
-        port=settings.port,
-        dbname=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
+        **for_psycopg(settings),
         autocommit=True,
     ) as connection:
         yield connection

@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from foundation.database.connections import for_psycopg
 from foundation.database.principal_settings import APPLY
-from foundation.settings import DatabaseSettings, read_secret
+from foundation.settings import DatabaseSettings
 
 NOBODY = "00000000-0000-7000-8000-000000000001"
 PLANS = ("force_custom_plan", "force_generic_plan")
@@ -33,11 +34,7 @@ def signed_in(
 ) -> Iterator[psycopg.Connection]:
     """A transaction as ReadScope opens it: the role signs in, or takes the city's, and sets the principal."""
     with psycopg.connect(
-        host=settings.host,
-        port=settings.port,
-        dbname=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
+        **for_psycopg(settings),
         options="-c transaction_timeout=0",
     ) as connection:
         if city:

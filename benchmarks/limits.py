@@ -13,9 +13,10 @@ from typing import Any
 import asyncpg
 
 from benchmarks._parts import seeded_cluster, superuser
+from foundation.database.connections import for_asyncpg
 from foundation.limits import limiter
 from foundation.limits.limiter import Limit, Limiter
-from foundation.settings import Rate, read_secret
+from foundation.settings import Rate
 from stack.postgres import PostgresCluster
 
 WRITERS, CALLS, ROUNDS = 8, 250, 9
@@ -124,11 +125,7 @@ def _own_keys(pool: asyncpg.Pool) -> Decide:
 async def _pool(cluster: PostgresCluster) -> asyncpg.Pool:
     settings = cluster.settings("backend_app", pool_size=WRITERS)
     return await asyncpg.create_pool(
-        host=settings.host,
-        port=settings.port,
-        database=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
+        **for_asyncpg(settings),
         min_size=WRITERS,
         max_size=WRITERS,
     )

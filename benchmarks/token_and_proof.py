@@ -14,8 +14,8 @@ from joserfc import jws
 
 from benchmarks._parts import Paired, paired, seeded_cluster
 from foundation.clock import SystemClock
+from foundation.database.connections import for_asyncpg
 from foundation.identity.authenticator import Authenticator
-from foundation.settings import read_secret
 from stack.postgres import PostgresCluster
 from tests.identity import world
 
@@ -41,11 +41,7 @@ async def _measure(cluster: PostgresCluster) -> Paired:
     clock = SystemClock()
     settings = cluster.settings("backend_app")
     pool = await asyncpg.create_pool(
-        host=settings.host,
-        port=settings.port,
-        database=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
+        **for_asyncpg(settings),
         min_size=1,
         max_size=1,
     )

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL
 
-from foundation.settings import DatabaseSettings, load, read_secret
+from foundation.database.connections import url_of
+from foundation.settings import DatabaseSettings, load
 
 HERE = Path(__file__).parent
 
@@ -17,13 +17,7 @@ def configuration(database: str, settings: DatabaseSettings) -> Config:
     config = Config()
     config.set_main_option("script_location", str(HERE))
     config.set_main_option("version_locations", str(HERE / database / "versions"))
-    config.attributes["url"] = URL.create(
-        "postgresql+psycopg",
-        username=settings.user,
-        password=read_secret(settings.password_file).decode(),
-        database=settings.name,
-        query={"host": settings.host, "port": str(settings.port)},
-    )
+    config.attributes["url"] = url_of(settings, "psycopg")
     return config
 
 

@@ -34,12 +34,13 @@ from backend.tenancy.service import TenancyService
 from foundation import logs
 from foundation.clock import Clock, SystemClock
 from foundation.cursors import Cursors
+from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
 from foundation.identity.authenticator import Authenticator, keycloak_http
 from foundation.ids import GlobalIds, new_uuid
 from foundation.limits.limiter import Limiter
 from foundation.policy.engine import PolicyEngine
-from foundation.settings import ApiSettings, DatabaseSettings, load, read_secret
+from foundation.settings import ApiSettings, DatabaseSettings, load
 from graphql_schema.context import Codecs
 from graphql_schema.execution.documents import Documents, id_of, read_folder
 from graphql_schema.http import GraphQLEndpoint
@@ -182,39 +183,41 @@ def limits_of(parts: Parts) -> ApiLimits:
     )
 
 
+@contextlib.asynccontextmanager
+async def running(parts: Parts, gateway: ApiGateway, limits: ApiLimits) -> AsyncIterator[None]:
+    """From the first connection to the last: people are let in once everything is open."""
+    identity = parts.settings.identity
+    await parts.database.open()
+    await parts.feed.open()
+    authenticator = Authenticator(
+        identity, parts.database.pool, parts.clock, keycloak_http(identity), limits.of_person
+    )
+    await authenticator.open()
+    gateway.open(authenticator)
+    background = [
+        asyncio.create_task(parts.refusals.run(parts.database.engine)),
+        asyncio.create_task(authenticator.sweep_forever()),
+        asyncio.create_task(parts.hub.run()),
+    ]
+    log.info("api_started", port=parts.settings.listen_port)
+    try:
+        yield
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await authenticator.close()
+        await parts.feed.close()
+        await parts.database.close()
+        log.info("api_stopped")
+
+
 def create_app() -> Litestar:
     """The application of one server process; its settings file is named by the environment."""
     logs.configure("api")
     settings = load(Path(os.environ[SETTINGS_VARIABLE]), ApiSettings)
     parts = parts_of(settings)
     clock, database = parts.clock, parts.database
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        await database.open()
-        await parts.feed.open()
-        authenticator = Authenticator(
-            settings.identity, database.pool, clock, keycloak_http(settings.identity), limits.of_person
-        )
-        await authenticator.open()
-        gateway.open(authenticator)
-        background = [
-            asyncio.create_task(parts.refusals.run(database.engine)),
-            asyncio.create_task(authenticator.sweep_forever()),
-            asyncio.create_task(parts.hub.run()),
-        ]
-        log.info("api_started", port=settings.listen_port)
-        try:
-            yield
-        finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
-            await authenticator.close()
-            await parts.feed.close()
-            await database.close()
-            log.info("api_stopped")
-
     limits = limits_of(parts)
     gateway = ApiGateway(
         database=database,
@@ -232,7 +235,7 @@ def create_app() -> Litestar:
             backchannel_logout_route(gateway),
             *media_routes(settings, database, clock, gateway),
         ],
-        lifespan=[lifespan],
+        lifespan=[lambda _: running(parts, gateway, limits)],
         openapi_config=None,
         # logs.configure has done it; the library would put its own in place.
         logging_config=None,
@@ -251,13 +254,7 @@ def read_secret_key(path: Path) -> bytes:
 
 def log_epoch(settings: DatabaseSettings) -> int:
     """The audit log's epoch, which cursors carry: a restored database has another."""
-    with psycopg.connect(
-        host=settings.host,
-        port=settings.port,
-        dbname=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
-    ) as connection:
+    with psycopg.connect(**for_psycopg(settings)) as connection:
         row = connection.execute("SELECT max(epoch) FROM audit.log").fetchone()
     if row is None or row[0] is None:
         raise RuntimeError("the audit log has no epoch: migrate first")

@@ -18,8 +18,9 @@ from directory.events import Follower
 from directory.keycloak_events import EventSource
 from foundation import logs
 from foundation.clock import Clock, SystemClock
+from foundation.database.connections import for_asyncpg
 from foundation.identity.client_assertion import ClientAssertion
-from foundation.settings import DirectorySettings, KeycloakClientSettings, load, read_secret
+from foundation.settings import DirectorySettings, KeycloakClientSettings, load
 
 log = structlog.get_logger()
 
@@ -78,11 +79,7 @@ def _pool(settings: DirectorySettings) -> asyncpg.Pool:
     """Connections are made when first needed: a database that is away is a fault to be tried again."""
     database = settings.database
     return asyncpg.create_pool(
-        host=database.host,
-        port=database.port,
-        database=database.name,
-        user=database.user,
-        password=lambda: read_secret(database.password_file).decode(),
+        **for_asyncpg(database),
         min_size=0,
         max_size=database.pool_size,
         timeout=5.0,

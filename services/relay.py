@@ -21,8 +21,9 @@ from audit.relay import BATCH, Relay, ship
 from audit.relp import Receiver, RelpConnection, client_context
 from foundation import logs
 from foundation.clock import SystemClock
+from foundation.database.connections import for_asyncpg
 from foundation.ids import new_uuid
-from foundation.settings import DatabaseSettings, RelaySettings, SocSettings, load, read_secret
+from foundation.settings import DatabaseSettings, RelaySettings, SocSettings, load
 
 log = structlog.get_logger()
 
@@ -30,11 +31,7 @@ log = structlog.get_logger()
 async def connect(settings: DatabaseSettings) -> asyncpg.Connection:
     """One connection; the password is read each time, so that it can be changed while the relay runs."""
     return await asyncpg.connect(
-        host=settings.host,
-        port=settings.port,
-        database=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
+        **for_asyncpg(settings),
         timeout=10,
         command_timeout=30,
     )

@@ -14,8 +14,9 @@ from typing import Any
 import psycopg
 import yaml
 
+from foundation.database.connections import for_psycopg
 from foundation.ids import new_uuid
-from foundation.settings import DatabaseSettings, load, read_secret
+from foundation.settings import DatabaseSettings, load
 from foundation.vietnamese import person_key, sort_key
 
 BACKEND = Path(__file__).parent.parent / "backend"
@@ -88,13 +89,7 @@ def main() -> None:
     if (arguments.people is None) != (arguments.officials_issuer is None):
         parser.error("--people and --officials-issuer go together")
     settings = load(arguments.settings, DatabaseSettings)
-    with psycopg.connect(
-        host=settings.host,
-        port=settings.port,
-        dbname=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
-    ) as connection:
+    with psycopg.connect(**for_psycopg(settings)) as connection:
         connection.execute("SET ROLE backend_owner")
         load_reference(connection)
         if arguments.people is not None:

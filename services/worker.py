@@ -16,10 +16,11 @@ from backend.notifications import jobs as notification_jobs
 from backend.notifications.service import NotificationService
 from foundation import logs
 from foundation.clock import SystemClock
+from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
 from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
-from foundation.settings import DatabaseSettings, WorkerSettings, load, read_secret
+from foundation.settings import DatabaseSettings, WorkerSettings, load
 from services import housekeeping
 
 CONCURRENCY = 4
@@ -32,15 +33,7 @@ log = structlog.get_logger()
 def queue_of(settings: DatabaseSettings) -> procrastinate.App:
     """The queue as this role sees it. Tables lie in the schema `jobs`, on the role's search path."""
     connector = procrastinate.PsycopgConnector(
-        kwargs={
-            "host": settings.host,
-            "port": settings.port,
-            "dbname": settings.name,
-            "user": settings.user,
-            "password": read_secret(settings.password_file).decode(),
-        },
-        min_size=1,
-        max_size=settings.pool_size,
+        kwargs=for_psycopg(settings), min_size=1, max_size=settings.pool_size
     )
     return procrastinate.App(connector=connector)
 

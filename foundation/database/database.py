@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from foundation.database.connections import for_asyncpg, url_of
 from foundation.database.read_scope import ReadScope
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import Refusal
 from foundation.identity.principal import Principal
 from foundation.recording import AuditEvent, Recorder
-from foundation.settings import DatabaseSettings, read_secret
+from foundation.settings import DatabaseSettings
 
 CONNECT_SECONDS = 10
 
@@ -23,15 +23,8 @@ class Database:
     def __init__(self, settings: DatabaseSettings, recorder: Recorder) -> None:
         self._settings = settings
         self._recorder = recorder
-        self._password = read_secret(settings.password_file).decode()
         self._engine = create_async_engine(
-            URL.create(
-                "postgresql+asyncpg",
-                username=settings.user,
-                password=self._password,
-                database=settings.name,
-                query={"host": settings.host, "port": str(settings.port)},
-            ),
+            url_of(settings, "asyncpg"),
             pool_size=settings.pool_size,
             max_overflow=0,
             pool_timeout=CONNECT_SECONDS,
@@ -44,11 +37,7 @@ class Database:
     async def open(self) -> None:
         """Connect. Raises OSError or asyncpg.PostgresError when the database can't be reached."""
         self._pool = await asyncpg.create_pool(
-            host=self._settings.host,
-            port=self._settings.port,
-            database=self._settings.name,
-            user=self._settings.user,
-            password=self._password,
+            **for_asyncpg(self._settings),
             min_size=1,
             max_size=self._settings.pool_size,
             timeout=CONNECT_SECONDS,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psycopg
 
-from foundation.settings import DatabaseSettings, load, read_secret
+from foundation.database.connections import for_psycopg
+from foundation.settings import DatabaseSettings, load
 from security_tests.golden.walls import FOLDER, describe
 
 
@@ -23,13 +24,7 @@ def main() -> None:
     action.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     settings = load(arguments.settings, DatabaseSettings)
-    with psycopg.connect(
-        host=settings.host,
-        port=settings.port,
-        dbname=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
-    ) as connection:
+    with psycopg.connect(**for_psycopg(settings)) as connection:
         found = describe(connection, arguments.database)
     golden = FOLDER / f"{arguments.database}.txt"
     if arguments.write:

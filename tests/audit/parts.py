@@ -17,7 +17,6 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from audit.check import Findings, check_file
@@ -27,6 +26,7 @@ from audit.refusals import RefusalCounter
 from audit.relay import Relay
 from audit.relp import Receiver, client_context
 from foundation.clock import Clock, FrozenClock, SystemClock
+from foundation.database.connections import for_asyncpg, url_of
 from foundation.identity.principal import (
     AnonymousPrincipal,
     CitizenPrincipal,
@@ -36,7 +36,7 @@ from foundation.identity.principal import (
     VerifiedSession,
 )
 from foundation.ids import NewId, new_uuid
-from foundation.settings import DatabaseSettings, read_secret
+from foundation.settings import DatabaseSettings
 from stack.certificates import RELAY_NAME, Authority, Pair
 from stack.home import ROOT
 
@@ -101,25 +101,12 @@ def recorder(
 
 def engine(settings: DatabaseSettings, size: int = 10) -> AsyncEngine:
     """SQLAlchemy as a runtime role."""
-    url = URL.create(
-        "postgresql+asyncpg",
-        settings.user,
-        read_secret(settings.password_file).decode(),
-        database=settings.name,
-        query={"host": settings.host, "port": str(settings.port)},
-    )
-    return create_async_engine(url, pool_size=size, max_overflow=0)
+    return create_async_engine(url_of(settings, "asyncpg"), pool_size=size, max_overflow=0)
 
 
 async def connect(settings: DatabaseSettings) -> asyncpg.Connection:
     """One asyncpg connection as a runtime role."""
-    return await asyncpg.connect(
-        host=settings.host,
-        port=settings.port,
-        database=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
-    )
+    return await asyncpg.connect(**for_asyncpg(settings))
 
 
 @dataclass

@@ -19,6 +19,7 @@ from backend.reports.types import Changed, Submission
 from backend.routing.service import RoutingService
 from backend.tenancy.service import TenancyService
 from foundation.clock import FrozenClock
+from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import (
@@ -31,7 +32,7 @@ from foundation.identity.principal import (
 from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import Recorder
-from foundation.settings import DatabaseSettings, read_secret
+from foundation.settings import DatabaseSettings
 from services.seed import load_people, load_reference
 from stack.home import ROOT
 
@@ -75,11 +76,7 @@ UNITS = dict(
 def connect(settings: DatabaseSettings) -> psycopg.Connection:
     """A plain connection of a role, committing by itself: for a test's own look."""
     return psycopg.connect(
-        host=settings.host,
-        port=settings.port,
-        dbname=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
+        **for_psycopg(settings),
         autocommit=True,
     )
 

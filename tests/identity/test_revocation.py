@@ -7,25 +7,21 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from foundation.database.connections import for_asyncpg, url_of
 from foundation.identity.challenges import ProofReplayed, ProofTooOld, SessionEnded
 from foundation.identity.principal import VerifiedSession
 from foundation.identity.proofs import Proof
 from foundation.identity.revocation import SessionEnd, admit, note_end, note_first_use
-from foundation.settings import DatabaseSettings, read_secret
+from foundation.settings import DatabaseSettings
 from tests.conftest import Database
 from tests.identity import world
 
 
 async def pool_of(settings: DatabaseSettings) -> asyncpg.Pool:
     return await asyncpg.create_pool(
-        host=settings.host,
-        port=settings.port,
-        database=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
+        **for_asyncpg(settings),
         min_size=1,
         max_size=2,
     )
@@ -58,15 +54,7 @@ async def superuser(database: Database) -> AsyncIterator[asyncpg.Pool]:
 
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
-    settings = database.settings("backend_app")
-    url = URL.create(
-        "postgresql+asyncpg",
-        username=settings.user,
-        password=read_secret(settings.password_file).decode(),
-        database=settings.name,
-        query={"host": settings.host, "port": str(settings.port)},
-    )
-    engine = create_async_engine(url)
+    engine = create_async_engine(url_of(database.settings("backend_app"), "asyncpg"))
     yield engine
     await engine.dispose()
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import asyncpg
 
+from foundation.database.connections import for_asyncpg
 from foundation.limits.limiter import Limit, Limiter
 from foundation.limits.refusals import TooManyRequests
-from foundation.settings import DatabaseSettings, Rate, load, read_secret
+from foundation.settings import DatabaseSettings, Rate, load
 
 SUBJECT = "https://localhost/realms/ihanoi\nlan"
 
@@ -16,11 +17,7 @@ SUBJECT = "https://localhost/realms/ihanoi\nlan"
 async def pool_of(settings: DatabaseSettings) -> asyncpg.Pool:
     """Connections of a role."""
     return await asyncpg.create_pool(
-        host=settings.host,
-        port=settings.port,
-        database=settings.name,
-        user=settings.user,
-        password=read_secret(settings.password_file).decode(),
+        **for_asyncpg(settings),
         min_size=1,
         max_size=settings.pool_size,
     )

@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from foundation.database.connections import for_psycopg
 from foundation.database.principal_settings import APPLY, settings_of
 from foundation.identity.principal import Principal
-from foundation.settings import read_secret
 from tests.backend.world import CONSTRUCTION, HOAN_KIEM, SOC_SON, World, compose, key
 from tests.conftest import Database
 
@@ -60,13 +60,7 @@ class Scene:
     def as_role(self, role: str, who: str = "nobody") -> Iterator[psycopg.Connection]:
         """A transaction of a runtime role that signed in itself; rolled back."""
         settings = self.database.settings(role)
-        with psycopg.connect(
-            host=settings.host,
-            port=settings.port,
-            dbname=settings.name,
-            user=role,
-            password=read_secret(settings.password_file).decode(),
-        ) as connection:
+        with psycopg.connect(**for_psycopg(settings)) as connection:
             _apply(connection, self.settings_of(who))
             yield connection
             connection.rollback()
