@@ -119,7 +119,7 @@ class RunningStack:
 
 
 def _memory() -> str | None:
-    """A folder in memory when there is room: a copy of the database is 700 files, a tenth of a second there."""
+    """A folder in memory if there is room: copying the database is 700 files, a tenth of a second there."""
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > ROOM_IN_MEMORY:
         return str(memory)
