@@ -19,11 +19,7 @@ from foundation.ids import RandomBytes
 KEY_BYTES = 32
 _PSEUDONYM_BYTES = 16
 
-_FIND = text("SELECT key FROM audit.pseudonym_key WHERE iss = :iss AND sub = :sub AND period = :period")
-_ADD = text(
-    "INSERT INTO audit.pseudonym_key (iss, sub, period, key) VALUES (:iss, :sub, :period, :key)"
-    " ON CONFLICT DO NOTHING"
-)
+_KEY = text("SELECT audit.key_of_pseudonym(:iss, :sub, :period, :fresh)")
 
 
 def pseudonym(key: bytes, iss: str, sub: str) -> str:
@@ -52,10 +48,8 @@ class Pseudonyms:
         key = await self._key(connection, {"iss": session.iss, "sub": session.sub, "period": period})
         return pseudonym(key, session.iss, session.sub)
 
-    async def _key(self, connection: AsyncConnection, row: dict[str, str]) -> bytes:
-        found: bytes | None = (await connection.execute(_FIND, row)).scalar()
-        if found is None:
-            # Somebody else may make it at the same time: whoever commits first decides for both.
-            await connection.execute(_ADD, row | {"key": self._random_bytes(KEY_BYTES)})
-            found = (await connection.execute(_FIND, row)).scalar_one()
+    async def _key(self, connection: AsyncConnection, row: dict[str, object]) -> bytes:
+        # A key of a person who has one already is thrown away: one round trip, and the table is nobody's.
+        fresh = self._random_bytes(KEY_BYTES)
+        found: bytes = (await connection.execute(_KEY, row | {"fresh": fresh})).scalar_one()
         return found

@@ -17,7 +17,6 @@ MACHINERY = {
     "audit.event": "INSERT only, so that refusals of unknown callers are recorded",
     "audit.log": "epoch and origin only",
     "audit.leaf": "the relay's",
-    "audit.pseudonym_key": "read before there is a principal in the transaction",
     "identity.session_seen": "INSERT only",
     "identity.session_end": "INSERT only",
     "identity.event_cursor": "the directory's",

@@ -20,7 +20,7 @@ SELECT format('role %s %s %s %s %s %s %s settings={%s}', r.rolname,
     CASE WHEN r.rolcreaterole THEN 'CREATEROLE' ELSE 'nocreaterole' END,
     CASE WHEN r.rolcreatedb THEN 'CREATEDB' ELSE 'nocreatedb' END,
     CASE WHEN r.rolreplication THEN 'REPLICATION' ELSE 'noreplication' END,
-    array_to_string(r.rolconfig, ', '))
+    (SELECT string_agg(s, ', ' ORDER BY s) FROM unnest(r.rolconfig) s))
 FROM pg_roles r WHERE r.oid <> 10 AND r.rolname ~ '^DATABASE_'
 """
 _MEMBERS = """

@@ -76,9 +76,17 @@ async def test_who_writes_events_can_not_choose_their_place(shared: Database, ro
     await denied(shared, role, f"INSERT INTO audit.event (id, xid, line) VALUES ('{new_uuid()}', '5', '')")
 
 
+@pytest.mark.parametrize("role", RUNTIME)
+@pytest.mark.parametrize("column", ["iss", "sub", "period", "key"])
+async def test_nobody_lists_the_keys_of_pseudonyms(shared: Database, role: str, column: str) -> None:
+    await denied(shared, role, f"SELECT {column} FROM audit.pseudonym_key")
+
+
 @pytest.mark.parametrize("role", ["backend_worker", "backend_relay", "backend_directory"])
-async def test_only_the_app_holds_the_keys_of_pseudonyms(shared: Database, role: str) -> None:
-    await denied(shared, role, "SELECT key FROM audit.pseudonym_key")
+async def test_only_the_app_asks_for_the_key_of_a_person(shared: Database, role: str) -> None:
+    await denied(
+        shared, role, "SELECT audit.key_of_pseudonym('i', 's', 'p', decode(repeat('00', 32), 'hex'))"
+    )
 
 
 async def test_relay_can_not_write_events(shared: Database) -> None:

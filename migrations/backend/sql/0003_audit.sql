@@ -36,8 +36,23 @@ CREATE TABLE audit.pseudonym_key (
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (iss, sub, period)
 );
-GRANT SELECT (iss, sub, period, key), INSERT (iss, sub, period, key)
-    ON audit.pseudonym_key TO backend_app, backend_city;
+-- Nobody is granted the table: its list of people and periods would name who stands behind the lines. The key of
+-- a person who is named is found or made; `fresh` is the random key that is kept when there is none.
+CREATE FUNCTION audit.key_of_pseudonym(person_iss text, person_sub text, of_period text, fresh bytea) RETURNS bytea
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+    found bytea := (SELECT p.key FROM audit.pseudonym_key p
+        WHERE p.iss = person_iss AND p.sub = person_sub AND p.period = of_period);
+BEGIN
+    IF found IS NULL THEN
+        -- Somebody else may make it at the same time: whoever commits first decides for both.
+        INSERT INTO audit.pseudonym_key (iss, sub, period, key) VALUES (person_iss, person_sub, of_period, fresh)
+        ON CONFLICT DO NOTHING;
+        SELECT p.key INTO STRICT found FROM audit.pseudonym_key p
+        WHERE p.iss = person_iss AND p.sub = person_sub AND p.period = of_period;
+    END IF;
+    RETURN found;
+END $$;
 
 -- One row an epoch. Counters are sizes: relp_acked = n means that 0 .. n-1 were acknowledged by the receiver,
 -- which is no receipt; soc_confirmed moves only by the SOC's own statement, so the relay can't write it.
@@ -166,6 +181,7 @@ END $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION audit.ensure_partitions(integer) TO backend_worker;
+GRANT EXECUTE ON FUNCTION audit.key_of_pseudonym(text, text, text, bytea) TO backend_app, backend_city;
 GRANT EXECUTE ON FUNCTION audit.take_refusals(timestamptz) TO backend_worker;
 GRANT EXECUTE ON FUNCTION audit.count_refusals(inet[], text[], bigint[]) TO backend_app;
 

@@ -28,7 +28,8 @@ CREATE POLICY unit_read ON changes.of_unit FOR SELECT TO backend_app
 CREATE POLICY change_seen ON changes.change FOR SELECT TO backend_app USING (
   citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid)
   OR units && (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[]));
-CREATE POLICY city_seen ON changes.change FOR SELECT TO backend_city USING (true);
+CREATE POLICY city_seen ON changes.change FOR SELECT TO backend_city
+  USING ((SELECT nullif(current_setting('ioc.subject', true), '')) IS NOT NULL);
 
 -- The reader of a process sees every change, and of a report what a decision needs; no text, no place.
 CREATE POLICY feed_read ON changes.change FOR SELECT TO backend_feed USING (true);

@@ -48,6 +48,16 @@ def _policy(name: str, table: str, rule: str) -> tuple[str, ...]:
     return (f"DROP POLICY {name} ON {table}", f"CREATE POLICY {name} ON {table} {rule}")
 
 
+def _search_of(function: str, owners: str) -> tuple[str, ...]:
+    """The function as it would be if it believed its caller."""
+    return (
+        f"CREATE OR REPLACE FUNCTION reports.{function}(units int[], words text[], state text,"
+        " before_at timestamptz, before_id uuid, wanted int) RETURNS SETOF uuid"
+        " LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $f$ SELECT reports.search_walk("
+        f"{owners}, words, state, before_at, before_id, wanted) $f$",
+    )
+
+
 @dataclass(frozen=True)
 class Attack:
     """`who` runs `statement` as `role`. `mistake` is what somebody did before."""
@@ -163,6 +173,83 @@ ATTACKS = (
         Rows(((0,),)),
         Rows(((3,),)),
         role="backend_city",
+    ),
+    Attack(
+        "changes for city level without a principal",
+        "nobody",
+        "SELECT count(*) > 0 FROM changes.change",
+        _policy("city_seen", "changes.change", "FOR SELECT TO backend_city USING (true)"),
+        Rows(((False,),)),
+        Rows(((True,),)),
+        role="backend_city",
+    ),
+    Attack(
+        "search for city level without a principal",
+        "nobody",
+        "SELECT count(*) FROM reports.search_city(NULL, '{den}', NULL, NULL, NULL, 9)",
+        _search_of("search_city", "'{c}'"),
+        Rows(((0,),)),
+        Rows(((3,),)),
+        role="backend_city",
+    ),
+    Attack(
+        "search in a hidden unit",
+        "minh",
+        "SELECT count(*) FROM reports.search_units(ARRAY[%(hidden_unit)s], '{den}', NULL, NULL, NULL, 9)",
+        _search_of("search_units", "ARRAY(SELECT 'u' || u FROM unnest(units) u)"),
+        Rows(((0,),)),
+        Rows(((1,),)),
+    ),
+    Attack(
+        "search by the city's function",
+        "minh",
+        "SELECT count(*) FROM reports.search_city(NULL, '{den}', NULL, NULL, NULL, 9)",
+        ("GRANT EXECUTE ON FUNCTION reports.search_city TO backend_app",),
+        DENIED,
+        Rows(((3,),)),
+    ),
+    Attack(
+        "words of hidden reports",
+        "minh",
+        "SELECT count(*) FROM reports.report_search",
+        (
+            "GRANT SELECT ON reports.report_search TO backend_app",
+            "ALTER TABLE reports.report_search DISABLE ROW LEVEL SECURITY",
+        ),
+        DENIED,
+        Rows(((3,),)),
+    ),
+    Attack(
+        "words that anybody wrote",
+        "minh",
+        "SELECT count(*) > 0 FROM reports.search_word",
+        (
+            "GRANT SELECT ON reports.search_word TO backend_app",
+            "ALTER TABLE reports.search_word DISABLE ROW LEVEL SECURITY",
+        ),
+        DENIED,
+        Rows(((True,),)),
+    ),
+    Attack(
+        "words written for another's report",
+        "lan",
+        "SELECT reports.index_words(%(hidden_id)s, '{mine}')",
+        (
+            "DELETE FROM reports.report_search",
+            "CREATE OR REPLACE FUNCTION reports.index_words(report uuid, words text[]) RETURNS void"
+            " LANGUAGE sql SECURITY DEFINER SET search_path = ''"
+            " AS 'SELECT reports.write_search(report, words)'",
+        ),
+        DENIED,
+        Rows(((None,),)),
+    ),
+    Attack(
+        "who stands behind the pseudonyms",
+        "minh",
+        "SELECT count(*) > 0 FROM audit.pseudonym_key",
+        ("GRANT SELECT ON audit.pseudonym_key TO backend_app",),
+        DENIED,
+        Rows(((True,),)),
     ),
     Attack(
         "statistics of columns",
