@@ -74,8 +74,12 @@ def _photo(octets: bytes, form: str) -> tuple[dict[str, Any], dict[str, bytes]]:
         pi_heif.options.DECODE_THREADS = 1
         pi_heif.register_heif_opener(thumbnails=False)
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    # Only the header is read here.
-    with Image.open(BytesIO(octets), formats=[form, "MPO"] if form == "JPEG" else [form]) as image:
+    formats = [form, "MPO"] if form == "JPEG" else [form]
+    try:
+        opened = Image.open(BytesIO(octets), formats=formats)  # only the header is read here
+    except Image.DecompressionBombError as error:
+        raise Refused("too_many_pixels") from error
+    with opened as image:
         width, height = image.size
         if width * height > MOST_PIXELS or max(width, height) > LONGEST_EDGE:
             raise Refused("too_many_pixels")

@@ -2,6 +2,8 @@
 
 import asyncio
 import struct
+import subprocess
+import sys
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from backend.media.errors import TooComplex
+from backend.media.processing import CHILD, Processor
+from backend.media.types import Content
 from tests.backend.media.pictures import exif, office, pdf, photo, picture
 from tests.backend.media.rig import MediaApi, code_of
 
@@ -63,7 +68,9 @@ async def test_gif_bomb_is_refused_before_anything_reads_it(api: MediaApi) -> No
 
 async def test_header_of_another_type_changes_nothing(api: MediaApi) -> None:
     report = await api.report()
-    answer = await api.upload(photo("PNG"), report.code, content_type="text/html", content_disposition="a.html")
+    answer = await api.upload(
+        photo("PNG"), report.code, content_type="text/html", content_disposition="a.html"
+    )
     shown = await api.read(answer.json()["media"]["id"])
     assert (shown.headers["content-type"], shown.headers["content-disposition"]) == (
         "image/jpeg",
@@ -126,9 +133,36 @@ async def test_huge_picture_is_refused_by_its_header(api: MediaApi, width: int, 
     assert (status, code) == (422, "media.unreadable" if not width else "media.too_many_pixels")
 
 
-async def test_decompression_bomb_is_refused(api: MediaApi) -> None:
-    # 30 KiB that unpack to a hundred times as many rows as the header states.
-    assert await refused(api, png(100, 100, 100_000)) != (201, "")
+async def test_rows_beyond_those_stated_are_not_kept(api: MediaApi) -> None:
+    report = await api.report()
+    media = (await api.upload(png(100, 100, 100_000), report.code)).json()["media"]
+    assert (media["width"], media["height"]) == (100, 100)
+
+
+async def test_largest_picture_that_is_taken_fits_its_limits(api: MediaApi) -> None:
+    report = await api.report()
+    media = (await api.upload(png(8_000, 6_250, 6_250), report.code)).json()["media"]
+    assert (media["width"], media["height"]) == (4096, 3200)
+
+
+async def test_file_that_takes_too_long_is_given_up() -> None:
+    with pytest.raises(TooComplex):
+        await Processor(seconds=0.01).prepare(photo(), Content.JPEG)
+
+
+@pytest.mark.parametrize(
+    "misdeed",
+    [
+        "bytearray(2 * 1024**3)",
+        "open('/dev/shm/ioc-media-test', 'w').write('x' * 9_000)",
+        "[open('/') for _ in range(99)]",
+    ],
+    ids=["memory", "files", "handles"],
+)
+def test_child_can_not_take_more_than_its_limits(misdeed: str) -> None:
+    script = f"import runpy; runpy.run_path({str(CHILD)!r})['_limit'](); {misdeed}"
+    done = subprocess.run([sys.executable, "-I", "-c", script], check=False, capture_output=True)
+    assert done.returncode != 0
 
 
 async def test_bomb_of_comments_is_refused(api: MediaApi) -> None:
