@@ -46,6 +46,12 @@ class _Gateway(OpenGateway):
         session = replace(self.principal.session, sub=str(new_uuid()), sid=str(new_uuid()))
         return replace(self.principal, session=session)
 
+    async def again(self, parts: Any, origin: Origin) -> Principal:
+        return await self.authenticate(parts, origin)
+
+    async def stays(self, parts: Any, principal: Principal) -> bool:
+        return True
+
 
 def create_app() -> Litestar:
     """The application of the server process."""

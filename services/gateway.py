@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
+import asyncpg
+
 from audit.refusals import RefusalCounter
 from backend.citizens.service import CitizenService
 from backend.tenancy.service import TenancyService
@@ -19,6 +21,7 @@ from foundation.identity.principal import (
     OfficialPrincipal,
     Origin,
     Principal,
+    VerifiedSession,
 )
 from foundation.identity.revocation import note_first_use
 from foundation.limits.refusals import LimitRefusal, TooManyRequests
@@ -89,6 +92,31 @@ class ApiGateway:
             await self._limits.not_let_in(origin, parts.dpop, refusal)
             raise
 
+    async def again(self, parts: RequestParts, origin: Origin) -> Principal:
+        """Who asks for one more thing on a connection that `authenticate` let in. Raises as that."""
+        try:
+            session = await self._door().again(parts.authorization, parts.dpop)
+            return await self._principal_of(session, origin)
+        except Refusal as refusal:
+            self._refusals.add(origin.network, refusal.code)
+            raise
+
+    async def stays(self, parts: RequestParts, principal: Principal) -> bool:
+        """Whether who was let in may still be, with the same duties. What can't be asked is a no."""
+        if not isinstance(principal, CitizenPrincipal | OfficialPrincipal):
+            return False
+        session = principal.session
+        try:
+            await self._door().stays(session, parts.authorization, parts.dpop)
+            if isinstance(principal, CitizenPrincipal):
+                return True
+            now = await self._tenancy.principal_of(session, principal.origin)
+        except Refusal:
+            return False
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        return (now.duties, now.units) == (principal.duties, principal.units)
+
     def check_step_up(self, principal: Principal, acr: str, max_age: timedelta | None) -> None:
         """Raise StepUpRequired unless the sign-in has this level and age."""
         if not isinstance(principal, CitizenPrincipal | OfficialPrincipal):
@@ -122,14 +150,17 @@ class ApiGateway:
     async def _authenticated(self, parts: RequestParts, origin: Origin) -> Principal:
         session = await self._door().authenticate(parts.method, parts.path, parts.authorization, parts.dpop)
         self._limits.let_in(session)
-        principal: CitizenPrincipal | OfficialPrincipal
-        if session.organisation is None:
-            principal = await self._citizens.principal_of(session, origin)
-        else:
-            principal = await self._tenancy.principal_of(session, origin)
+        principal = await self._principal_of(session, origin)
         if session.unseen:
             await self._note_first_use(principal)
         return principal
+
+    async def _principal_of(
+        self, session: VerifiedSession, origin: Origin
+    ) -> CitizenPrincipal | OfficialPrincipal:
+        if session.organisation is None:
+            return await self._citizens.principal_of(session, origin)
+        return await self._tenancy.principal_of(session, origin)
 
     async def _note_first_use(self, principal: CitizenPrincipal | OfficialPrincipal) -> None:
         async with self._database.unit_of_work(principal, SIGN_IN) as work:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
+from backend.changes.errors import SessionOver
 from backend.changes.hub import Hub, Subscriber
 from backend.changes.queries import ChangeQueries
 from backend.changes.types import Change, ChangePage, ChangePosition
@@ -33,6 +34,9 @@ class FeedService:
             while last is not None:
                 page = await self._queries.since(principal, last, MAX_PAGE)
                 for change in page.items:
+                    # A reader who takes his time must not go on reading when his session is over.
+                    if subscription.over is SessionOver:
+                        raise SessionOver
                     last = change.position
                     yield change
                 if not page.has_more:

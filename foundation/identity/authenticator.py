@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from foundation.identity.challenges import (
     MalformedRequest,
     ProofMissing,
     SessionEnded,
+    TokenExpired,
     TokenInvalid,
     Unauthenticated,
 )
@@ -24,7 +26,7 @@ from foundation.identity.client_assertion import ClientAssertion
 from foundation.identity.introspection import Introspector
 from foundation.identity.logout_tokens import LogoutTokenVerifier
 from foundation.identity.principal import VerifiedSession
-from foundation.identity.proofs import LONGEST_PROOF, verify_proof
+from foundation.identity.proofs import LONGEST_PROOF, Proof, verify_proof
 from foundation.identity.realm_keys import RealmKeys
 from foundation.identity.tokens import LONGEST_TOKEN, TokenVerifier
 from foundation.settings import IdentitySettings
@@ -97,6 +99,37 @@ class Authenticator:
         proof = verify_proof(
             proof_text, method=method, url=self._origin + path, token=token, jkt=session.jkt, now=now
         )
+        return await self._admitted(token, session, proof, now)
+
+    async def again(self, authorization: Sequence[str], dpop: Sequence[str]) -> VerifiedSession:
+        """The session of a connection that was let in before and asks for something more.
+
+        As `authenticate`, but the connection stands for the proof, which was used up when it began.
+        """
+        token, _ = credentials_of(authorization, dpop)
+        now = self._clock.now()
+        session = await self._tokens.verify(token, now)
+        # `admit` counts uses of proofs: this one is ours, and no client can have made it.
+        used = Proof(jti=f"connection:{secrets.token_urlsafe(16)}", issued_at=now)
+        return await self._admitted(token, session, used, now)
+
+    async def stays(
+        self, session: VerifiedSession, authorization: Sequence[str], dpop: Sequence[str]
+    ) -> None:
+        """Raise an IdentityRefusal when the token has run out or Keycloak ended an official's session.
+
+        Ends that were noted are not looked for: who follows changes is told of them by the feed.
+        """
+        now = self._clock.now()
+        if session.expires_at <= now:
+            raise TokenExpired
+        if self._tokens.is_official(session):
+            token, _ = credentials_of(authorization, dpop)
+            await self._confirm(token, session, now)
+
+    async def _admitted(
+        self, token: str, session: VerifiedSession, proof: Proof, now: datetime
+    ) -> VerifiedSession:
         await self._limited(session)
         known = await revocation.admit(self._pool, session, proof)
         if self._tokens.is_official(session):

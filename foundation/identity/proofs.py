@@ -81,7 +81,8 @@ def _issued_at(claims: dict[str, Any], now: datetime) -> datetime:
     iat = claims.get("iat")
     if not isinstance(iat, int) or isinstance(iat, bool):
         raise ProofInvalid("iat must be a whole number")
-    if abs(iat - now.timestamp()) > WINDOW.total_seconds():
+    # Whole numbers are compared: one beyond a float's range would be no refusal, but a fault.
+    if abs(iat - int(now.timestamp())) > WINDOW.total_seconds():
         raise ProofTooOld
     return datetime.fromtimestamp(iat, UTC)
 

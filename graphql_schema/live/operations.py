@@ -1,18 +1,20 @@
 """What both transports share: who follows, which document, how many at once, and how it ends."""
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Protocol
 
 import strawberry
 from graphql import ExecutionResult, subscribe
 from graphql.execution import Executor, create_source_event_stream
 
+from foundation.cursors import person_of
 from foundation.errors import Refusal
 from foundation.identity.challenges import StepUpRequired, Unauthenticated
-from foundation.identity.principal import AnonymousPrincipal, Principal
+from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
 from foundation.recording import Activity, AuditEvent
 from graphql_schema.context import Codecs, GraphQLContext
 from graphql_schema.execution.documents import Document, Documents
@@ -26,6 +28,8 @@ from graphql_schema.transport import GraphQLRequest, RequestParts
 ACTION = "graphql.subscribe"
 MAX_FOLLOWING = 5_000
 MAX_OF_PERSON = 10
+WATCH_SECONDS = 5.0
+"""How often it is asked whether who follows still may. Ends that Keycloak tells of end a feed sooner."""
 
 
 class SubscriptionsOnly(RequestRefused):
@@ -42,6 +46,18 @@ class TooManyFollowing(Refusal):
     en = "Too many live connections. Please close some and try again."
 
 
+class LiveGateway(Gateway, Protocol):
+    """A gateway that is asked again while a connection lasts."""
+
+    async def again(self, parts: RequestParts, origin: Origin) -> Principal:
+        """Who asks for one more thing on a connection that `authenticate` let in. Raises as that."""
+        ...
+
+    async def stays(self, parts: RequestParts, principal: Principal) -> bool:
+        """Whether who was let in may still be, with the same duties."""
+        ...
+
+
 class LiveOperations:
     """Starts subscriptions. One a process."""
 
@@ -52,7 +68,7 @@ class LiveOperations:
         documents: Documents,
         services: Services,
         codecs: Codecs,
-        gateway: Gateway,
+        gateway: LiveGateway,
         limits: Limits,
     ) -> None:
         self._schema = schema
@@ -72,11 +88,28 @@ class LiveOperations:
             raise Unauthenticated
         return principal
 
-    @contextmanager
-    def counted(self, person: tuple[str, str]) -> Iterator[None]:
-        """One more thing that a person follows, while it lasts. Raises TooManyFollowing."""
+    async def again(self, parts: RequestParts) -> Principal:
+        """Who follows one thing more on a connection that was let in. Raises a Refusal, recorded.
+
+        The connection may have been quiet for long: session, token, duties and limits are as they are now.
+        """
+        return await self._gateway.again(parts, self._gateway.origin_of(parts))
+
+    async def watch(self, parts: RequestParts, principal: Principal) -> None:
+        """Return when who follows no longer may: token or session over, duties changed."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if not await self._gateway.stays(parts, principal):
+                return
+
+    @asynccontextmanager
+    async def counted(self, principal: Principal) -> AsyncIterator[None]:
+        """One more thing that a person follows, while it lasts. Raises TooManyFollowing, recorded."""
+        person = person_of(principal)
         if self._following[person] >= MAX_OF_PERSON or self._following.total() >= MAX_FOLLOWING:
-            raise TooManyFollowing
+            refusal = TooManyFollowing()
+            await self._gateway.refused(principal, AuditEvent(ACTION, activity=Activity.READ), refusal)
+            raise refusal
         self._following[person] += 1
         try:
             yield

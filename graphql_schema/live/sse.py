@@ -14,7 +14,6 @@ import structlog
 from litestar.types import HTTPScope, Receive, Send
 
 from backend.changes.errors import SessionOver, TooSlow
-from foundation.cursors import person_of
 from foundation.errors import Refusal
 from foundation.identity.challenges import IdentityRefusal
 from foundation.identity.principal import Principal
@@ -58,7 +57,7 @@ class EventStream:
                 request = transport.request_of_body(
                     await transport.read_body(receive, self._limits.body_octets)
                 )
-            with self._live.counted(person_of(principal)):
+            async with self._live.counted(principal):
                 document = await self._live.admitted(principal, request)
                 await self._stream(principal, document, request, parts, receive, send)
         except DocumentInvalid as invalid:
@@ -83,12 +82,16 @@ class EventStream:
         await send({"type": "http.response.start", "status": 200, "headers": shown})
         writing = asyncio.create_task(self._write(principal, document, request, parts, send))
         leaving = asyncio.create_task(_left(receive))
+        watching = asyncio.create_task(self._live.watch(parts, principal))
+        tasks = (writing, leaving, watching)
         try:
-            await asyncio.wait([writing, leaving], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (writing, leaving):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(writing, leaving, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if done == {watching}:
+            await _say_end(send, SessionOver, parts)
 
     async def _write(
         self,
@@ -104,7 +107,8 @@ class EventStream:
                 async for body in _with_pauses(results):
                     await _event(send, b":\n\n" if body is None else _next(body))
         except (SessionOver, TooSlow) as end:
-            await _event(send, _next({"errors": [error_of(_ENDS[type(end)], "", parts.request_id)]}))
+            await _say_end(send, type(end), parts)
+            return
         except Refusal as refusal:
             error = error_of(refusal.code, refusal.message(parts.language), parts.request_id)
             await _event(send, _next({"errors": [error]}))
@@ -112,6 +116,13 @@ class EventStream:
             return  # the client takes nothing any more
         except Exception:
             log.exception("stream_failed")
+        await _event(send, b"event: complete\ndata:\n\n", more=False)
+
+
+async def _say_end(send: Send, why: type[Exception], parts: RequestParts) -> None:
+    # The other side may not be reading: then there is nobody to tell.
+    with contextlib.suppress(TimeoutError):
+        await _event(send, _next({"errors": [error_of(_ENDS[why], "", parts.request_id)]}))
         await _event(send, b"event: complete\ndata:\n\n", more=False)
 
 

@@ -17,9 +17,8 @@ import structlog
 from litestar.types import Receive, Send, WebSocketScope
 
 from backend.changes.errors import SessionOver, TooSlow
-from foundation.cursors import person_of
 from foundation.errors import Refusal
-from foundation.identity.challenges import StepUpRequired
+from foundation.identity.challenges import IdentityRefusal, StepUpRequired
 from foundation.identity.principal import Principal
 from graphql_schema.errors import INTERNAL, INTERNAL_MESSAGES
 from graphql_schema.execution.documents import DocumentInvalid
@@ -33,6 +32,8 @@ SEND_SECONDS = 10.0
 PING_SECONDS = 30.0
 LONGEST_MESSAGE = 65_536
 LONGEST_ID = 128
+MOST_BEGUN = 20
+"""Subscriptions of a connection, those included that are about to be refused."""
 BAD_MESSAGE, NOT_LET_IN, BAD_PROTOCOL, TOO_LATE = 4400, 4401, 4406, 4408
 KNOWN_ID, TOO_MANY, READS_TOO_SLOWLY, FAULT = 4409, 4429, 4430, 1011
 
@@ -103,9 +104,11 @@ class WebSocketConnection:
         if message.type != "connection_init":
             raise Closed(BAD_MESSAGE if message.type != "subscribe" else NOT_LET_IN, "connection_init")
         payload = message.payload or {}
-        parts = replace(self._parts, authorization=_one(payload, "authorization"), dpop=_one(payload, "dpop"))
+        self._parts = replace(
+            self._parts, authorization=_one(payload, "authorization"), dpop=_one(payload, "dpop")
+        )
         try:
-            principal = await self._live.authenticate(parts)
+            principal = await self._live.authenticate(self._parts)
         except Refusal as refusal:
             raise Closed(NOT_LET_IN, refusal.code) from refusal
         await self._say({"type": "connection_ack"})
@@ -113,21 +116,24 @@ class WebSocketConnection:
 
     async def _converse(self, principal: Principal) -> None:
         pinging = asyncio.create_task(self._ping())
-        listening = asyncio.create_task(self._listen(principal))
+        listening = asyncio.create_task(self._listen())
+        watching = asyncio.create_task(self._live.watch(self._parts, principal))
         try:
-            waited: list[asyncio.Future[Any]] = [listening, pinging, self._ended]
+            waited: list[asyncio.Future[Any]] = [listening, pinging, watching, self._ended]
             done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if self._ended in done:
                 raise self._ended.result()
             for task in (listening, pinging):
                 if task in done:
                     task.result()  # raises Closed
+            watching.result()
+            raise Closed(NOT_LET_IN, "identity.session_ended")
         finally:
-            for task in (listening, pinging):
+            for task in (listening, pinging, watching):
                 task.cancel()
-            await asyncio.gather(listening, pinging, return_exceptions=True)
+            await asyncio.gather(listening, pinging, watching, return_exceptions=True)
 
-    async def _listen(self, principal: Principal) -> None:
+    async def _listen(self) -> None:
         while True:
             message = await self._next()
             match message.type:
@@ -138,19 +144,21 @@ class WebSocketConnection:
                 case "complete":
                     self._cancel(message.id)
                 case "subscribe":
-                    self._begin(principal, message)
+                    self._begin(message)
                 case _:
                     raise Closed(
                         TOO_MANY if message.type == "connection_init" else BAD_MESSAGE, message.type[:40]
                     )
 
-    def _begin(self, principal: Principal, message: _Message) -> None:
+    def _begin(self, message: _Message) -> None:
         name, payload = message.id, message.payload
         if not name or len(name) > LONGEST_ID or payload is None:
             raise Closed(BAD_MESSAGE, "subscribe")
         if name in self._running:
             raise Closed(KNOWN_ID, "subscriber exists")
-        task = asyncio.create_task(self._follow(principal, name, payload))
+        if len(self._running) >= MOST_BEGUN:
+            raise Closed(TOO_MANY, "subscriptions")
+        task = asyncio.create_task(self._follow(name, payload))
         self._running[name] = task
         task.add_done_callback(lambda _: self._running.pop(name, None))
 
@@ -159,10 +167,11 @@ class WebSocketConnection:
         if task is not None:
             task.cancel()
 
-    async def _follow(self, principal: Principal, name: str, payload: Mapping[str, Any]) -> None:
+    async def _follow(self, name: str, payload: Mapping[str, Any]) -> None:
         try:
-            with self._live.counted(person_of(principal)):
-                request = request_of(payload)
+            request = request_of(payload)
+            principal = await self._again()
+            async with self._live.counted(principal):
                 document = await self._live.admitted(principal, request)
                 results = self._live.results(principal, document, request.variables, self._parts)
                 async with contextlib.aclosing(results):
@@ -190,6 +199,12 @@ class WebSocketConnection:
             message = INTERNAL_MESSAGES[self._parts.language]
             error = error_of(INTERNAL, message, self._parts.request_id)
             await self._say({"id": name, "type": "error", "payload": [error]})
+
+    async def _again(self) -> Principal:
+        try:
+            return await self._live.again(self._parts)
+        except IdentityRefusal as refusal:
+            raise Closed(NOT_LET_IN, refusal.code) from refusal
 
     def _shown(self, refusal: Refusal) -> dict[str, Any]:
         details = refusal.details if isinstance(refusal, StepUpRequired) else {}

@@ -211,6 +211,7 @@ class FakeGateway:
     refusals: list[tuple[Principal, AuditEvent, Refusal]] = field(default_factory=list)
     seen: list[RequestParts] = field(default_factory=list)
     now: datetime = NOW
+    staying: bool = True
 
     def origin_of(self, parts: RequestParts) -> Origin:
         return Origin(parts.request_id, "203.0.113.0", parts.language)
@@ -235,6 +236,12 @@ class FakeGateway:
             case "crash":
                 raise RuntimeError("secret of the database")
         raise TokenExpired
+
+    async def again(self, parts: RequestParts, origin: Origin) -> Principal:
+        return await self.authenticate(parts, origin)
+
+    async def stays(self, parts: RequestParts, principal: Principal) -> bool:
+        return self.staying
 
     def check_step_up(self, principal: Principal, acr: str, max_age: timedelta | None) -> None:
         assert isinstance(principal, CitizenPrincipal | OfficialPrincipal)

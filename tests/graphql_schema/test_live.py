@@ -321,6 +321,15 @@ async def test_stream_says_why_it_ends(live: Live) -> None:
     assert ("identity.session_ended" in said[0], said[1]) == (True, "event: complete\ndata:\n\n")
 
 
+async def test_stream_of_somebody_who_may_no_longer_ends(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "WATCH_SECONDS", 0.05)
+    async with Stream(live.app, {"query": QUERY}) as stream:
+        await stream.start()
+        live.gateway.staying = False
+        said = [await stream.chunk(), await stream.chunk()]
+    assert ("identity.session_ended" in said[0], said[1]) == (True, "event: complete\ndata:\n\n")
+
+
 async def test_leaving_the_stream_ends_the_subscription(live: Live) -> None:
     async with Stream(live.app, {"query": QUERY}) as stream:
         await stream.start()

@@ -104,6 +104,11 @@ def test_proof_a_minute_off_is_accepted(seconds: int) -> None:
     assert verified(world.proof(TOKEN, iat=int(moment.timestamp()))).issued_at == moment
 
 
+@pytest.mark.parametrize("iat", [10**400, -(10**400), 2**63])
+def test_proof_of_a_moment_beyond_all_calendars_is_too_old(iat: int) -> None:
+    assert refused(world.proof(TOKEN, iat=iat)) == TOO_OLD
+
+
 @pytest.mark.parametrize("iat", ["now", 1.5, True, None])
 def test_proof_without_a_whole_moment_is_refused(iat: object) -> None:
     assert refused(world.proof(TOKEN, iat=iat)) == invalid("iat must be a whole number")

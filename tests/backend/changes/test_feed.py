@@ -8,13 +8,12 @@ from datetime import timedelta
 import pytest
 
 from backend.changes.errors import SessionOver, TooSlow
-from backend.changes.hub import QUEUE, Hub, Subscription
+from backend.changes.hub import QUEUE, Hub, Subscriber, Subscription
 from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
 from backend.changes.service import FeedService
-from backend.changes.types import Change
+from backend.changes.types import LAST_UUID, Change, ChangePosition
 from foundation.database.database import Database as FeedDatabase
-from foundation.identity.principal import CitizenPrincipal
 from foundation.policy.engine import PolicyEngine
 from tests.backend.world import CONSTRUCTION, POLICIES, SOC_SON, World, connect, key
 from tests.conftest import Database
@@ -89,7 +88,8 @@ async def test_subscriber_who_does_not_read_is_dropped(world: World, hub: Hub) -
     async with hub.subscribed(citizen) as subscription:
         change = (await world.submitted(citizen)).code
         await taken(subscription, 1)
-        one = Change(position=None, kind="x", resource=change, version=1, at=world.clock.now())  # type: ignore[arg-type]
+        place = ChangePosition(1, LAST_UUID)
+        one = Change(position=place, kind="x", resource=change, version=1, at=world.clock.now())
         for _ in range(QUEUE + 10):
             subscription.offer(one)
         assert subscription.queue.qsize() <= QUEUE
@@ -125,11 +125,13 @@ async def test_unsubscribed_leaves_nothing_behind(world: World, hub: Hub) -> Non
     assert not hub._citizens
 
 
-async def all_since(world: World, queries: ChangeQueries, who: CitizenPrincipal, after: object, first: int):  # type: ignore[no-untyped-def]
+async def all_since(
+    world: World, queries: ChangeQueries, who: Subscriber, after: ChangePosition, first: int
+) -> list[Change]:
     """Everything after a position, page by page."""
     found: list[Change] = []
     while True:
-        page = await queries.since(who, after, first)  # type: ignore[arg-type]
+        page = await queries.since(who, after, first)
         found += page.items
         after = page.end
         if not page.has_more:
@@ -169,7 +171,7 @@ async def test_resuming_shows_what_the_hub_would_have_told(world: World, hub: Hu
             await world.submitted(ward=ward)
         waiting = await settle(subscription)
         live = await taken(subscription, waiting)
-    assert await all_since(world, queries, official, begin, 2) == live  # type: ignore[arg-type]
+    assert await all_since(world, queries, official, begin, 2) == live
 
 
 async def test_head_is_behind_what_is_under_way(world: World) -> None:
@@ -191,6 +193,19 @@ async def test_following_after_a_position_replays_and_goes_on_live(world: World,
         seen.append((await anext(following)).resource)
     await following.aclose()
     assert (seen, len(hub)) == ([f"report:{code}" for code in codes], 0)
+
+
+async def test_replay_ends_with_the_session(world: World, hub: Hub) -> None:
+    citizen, queries = await world.citizen(), ChangeQueries(world.database)
+    begin = (await queries.since(citizen, None, 1)).end
+    for _ in range(3):
+        await world.submitted(citizen)
+    following = FeedService(queries, hub).follow(citizen, begin)
+    await anext(following)
+    world.clock.advance(timedelta(minutes=6))
+    await asyncio.sleep(1.0)
+    with pytest.raises(SessionOver):
+        await anext(following)
 
 
 async def test_changes_written_while_replaying_come_once(world: World, hub: Hub) -> None:
