@@ -4,14 +4,9 @@ import asyncio
 import random
 import resource
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-import asyncpg
 import orjson
 import psutil
 import pytest
@@ -19,47 +14,30 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from audit import log
-from audit.log import LogError, LogWriter
-from audit.ocsf import MAX_BYTES
+from audit.log import LogWriter
 from audit.relay import Relay
-from audit.relp import RelpConnection, RelpError
 from foundation.ids import new_uuid
-from foundation.recording import AuditEvent
-from foundation.settings import AuditSettings, RelaySettings, SocSettings
-from stack.certificates import RELAY_NAME, Authority
-from stack.home import ROOT
-from stack.settings_files import write_settings
 from tests.audit.parts import (
     ORIGIN,
     Soc,
     connect,
     event_ids,
     log_writer,
-    official,
     recorder,
     running_relay,
     system,
     wait_until,
 )
+from tests.audit.shipping import (
+    ACCEPT,
+    Ids,
+    relay_process,
+    settings_file,
+    write_many,
+    write_one,
+    writer_on,
+)
 from tests.conftest import Database
-
-ACCEPT = AuditEvent("report.accept", resource="report:0123456789ABCDEF", unit="00070")
-Ids = set[UUID]
-
-
-async def write_one(app: AsyncEngine, *, pause: float = 0, roll_back: bool = False) -> UUID:
-    """One transaction with one event; its id."""
-    event_id = new_uuid()
-    async with app.connect() as connection:
-        await recorder(new_id=lambda: event_id).record(connection, official(), ACCEPT)
-        await asyncio.sleep(pause)
-        await (connection.rollback() if roll_back else connection.commit())
-    return event_id
-
-
-async def write_many(app: AsyncEngine, count: int) -> Ids:
-    """Events written one after another; the ids."""
-    return {await write_one(app) for _ in range(count)}
 
 
 async def write_backlog(app: AsyncEngine, transactions: int, each: int) -> Ids:
@@ -98,53 +76,10 @@ async def order_in_database(database: Database) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def log_row(database: Database) -> asyncpg.Record:
-    """The newest epoch's row."""
-    connection = await connect(database.settings(database.superuser))
-    row = await connection.fetchrow("SELECT * FROM audit.log ORDER BY epoch DESC LIMIT 1")
-    await connection.close()
-    assert row is not None
-    return row
-
-
 def order_in_file(soc: Soc) -> list[UUID]:
     """The ids of the events by sequence, the log's first line left out."""
     lines = soc.findings().logs[ORIGIN].lines
     return [UUID(orjson.loads(lines[sequence])["metadata"]["uid"]) for sequence in sorted(lines)][1:]
-
-
-@asynccontextmanager
-async def writer_on(database: Database) -> AsyncIterator[LogWriter]:
-    """The log's writer alone, without a relay."""
-    connection = await connect(database.settings("backend_relay"))
-    yield log_writer(connection)
-    await connection.close()
-
-
-def settings_file(database: Database, soc: Soc, folder: Path) -> Path:
-    """The relay's settings as the stack writes them."""
-    settings = RelaySettings(
-        environment="development",
-        database=database.settings("backend_relay"),
-        audit=AuditSettings(log="backend"),
-        soc=SocSettings(
-            host="127.0.0.1",
-            port=soc.port,
-            server_name="localhost",
-            ca_file=soc.authority.certificate,
-            certificate_file=soc.client.certificate,
-            key_file=soc.client.key,
-        ),
-        poll_seconds=0.02,
-    )
-    write_settings(folder / "relay.toml", settings)
-    return folder / "relay.toml"
-
-
-def relay_process(settings: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """services.relay as a process."""
-    command = [sys.executable, "-m", "services.relay", "--settings", str(settings), *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stderr=(settings.parent / "relay.log").open("ab"))
 
 
 async def test_killing_the_receiver_under_load_loses_and_reorders_nothing(
@@ -242,83 +177,6 @@ def limit_file_size(soc: Soc, octets: int) -> None:
     resource.prlimit(sink.pid, resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
 
 
-async def test_client_with_another_name_writes_nothing(soc: Soc) -> None:
-    soc.start()
-    stranger = soc.authority.client("stranger", "stranger.ioc.internal")
-    with pytest.raises(RelpError):
-        await RelpConnection.open(soc.receiver(stranger))
-    assert soc.findings().logs == {}
-
-
-async def test_client_of_another_authority_writes_nothing(soc: Soc, tmp_path: Path) -> None:
-    soc.start()
-    (tmp_path / "rogue").mkdir()
-    rogue = Authority(tmp_path / "rogue", "soc-authority", "SOC")
-    rogue.ensure()
-    with pytest.raises(RelpError):
-        await RelpConnection.open(soc.receiver(rogue.client("relay", RELAY_NAME)))
-    assert soc.findings().logs == {}
-
-
-async def test_receiver_of_another_authority_gets_nothing(
-    database: Database, app: AsyncEngine, soc: Soc, tmp_path: Path
-) -> None:
-    (tmp_path / "impostor").mkdir()
-    impostor = Soc(tmp_path / "impostor", port=soc.port)
-    impostor.start()
-    await write_many(app, 3)
-    with capture_logs() as logs:
-        async with running_relay(database.settings("backend_relay"), soc.receiver()):
-            await wait_until(lambda: any(line["event"] == "soc_unreachable" for line in logs), "no alert")
-    impostor.stop()
-    assert impostor.findings().logs == {}
-
-
-async def test_second_relay_waits_until_the_first_ends(
-    database: Database, app: AsyncEngine, soc: Soc
-) -> None:
-    soc.start()
-    settings = database.settings("backend_relay")
-    with capture_logs() as logs:
-        async with running_relay(settings, soc.receiver()):
-            await wait_until(
-                lambda: [line["event"] for line in logs].count("relay_writing") == 1, "no writer"
-            )
-            async with running_relay(settings, soc.receiver()):
-                await wait_until(
-                    lambda: "relay_standing_by" in [line["event"] for line in logs], "no standby"
-                )
-                await write_many(app, 10)
-                await wait_until(lambda: soc.size() == 11, "not everything arrives")
-                writers = [line["event"] for line in logs].count("relay_writing")
-    assert writers == 1
-    assert soc.findings().logs[ORIGIN].duplicates == 0
-
-
-async def test_standby_takes_over_when_the_writer_ends(
-    database: Database, app: AsyncEngine, soc: Soc
-) -> None:
-    soc.start()
-    settings = database.settings("backend_relay")
-    first = running_relay(settings, soc.receiver())
-    await first.__aenter__()
-    await write_many(app, 5)
-    await wait_until(lambda: soc.size() == 6, "not everything arrives")
-    async with running_relay(settings, soc.receiver()):
-        await first.__aexit__(None, None, None)
-        await write_many(app, 5)
-        await wait_until(lambda: soc.size() == 11, "the standby does not take over")
-    soc.findings().require_complete()
-
-
-async def test_second_writer_without_the_lock_is_found_out(database: Database, app: AsyncEngine) -> None:
-    await write_many(app, 2)
-    async with writer_on(database) as first, writer_on(database) as second:
-        results = await asyncio.gather(first.append(10), second.append(10), return_exceptions=True)
-    faults = [result for result in results if isinstance(result, LogError | asyncpg.UniqueViolationError)]
-    assert len(faults) == 1
-
-
 async def test_relay_that_dies_between_shipping_and_noting_repeats_lines_and_skips_none(
     database: Database, app: AsyncEngine, soc: Soc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,44 +226,6 @@ async def test_killing_the_relay_process_under_load_loses_nothing(
     assert code == 0
 
 
-async def test_range_is_sent_again_by_command_beside_the_running_relay(
-    database: Database, app: AsyncEngine, soc: Soc, tmp_path: Path
-) -> None:
-    soc.start()
-    async with running_relay(database.settings("backend_relay"), soc.receiver()):
-        await write_many(app, 10)
-        await wait_until(lambda: soc.size() == 11, "not everything arrives")
-        lost = soc.file.read_bytes().splitlines(keepends=True)
-        await wait_until_noted(database, 11)
-        soc.stop()
-        soc.file.write_bytes(b"".join(lost[:3] + lost[7:]))
-        soc.start()
-        gaps = soc.findings().logs[ORIGIN].gaps
-        process = relay_process(settings_file(database, soc, tmp_path), "--resend", "3", "7")
-        code = await asyncio.to_thread(process.wait, 30)
-    found = soc.findings().logs[ORIGIN]
-    assert (code, gaps, found.gaps, found.duplicates, found.conflicts) == (0, [(3, 7)], [], 0, [])
-
-
-async def wait_until_noted(database: Database, size: int) -> None:
-    """Wait until the relay has stored what was acknowledged."""
-    for _ in range(200):
-        if (await log_row(database))["relp_acked"] >= size:
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail("the acknowledgement is not noted")
-
-
-async def test_acknowledged_is_not_confirmed(database: Database, app: AsyncEngine, soc: Soc) -> None:
-    soc.start()
-    async with running_relay(database.settings("backend_relay"), soc.receiver()):
-        await write_many(app, 4)
-        await wait_until(lambda: soc.size() == 5, "not everything arrives")
-        await wait_until_noted(database, 5)
-    row = await log_row(database)
-    assert (row["next_sequence"], row["relp_acked"], row["soc_confirmed"]) == (5, 5, 0)
-
-
 async def test_relay_waits_for_a_database_that_ends_its_connection(
     database: Database, app: AsyncEngine, soc: Soc
 ) -> None:
@@ -422,29 +242,6 @@ async def test_relay_waits_for_a_database_that_ends_its_connection(
         await write_many(app, 5)
         await wait_until(lambda: soc.size() == 11, "the relay does not come back")
     soc.findings().require_complete()
-
-
-async def test_shipped_bytes_are_the_stored_leaf(database: Database, app: AsyncEngine, soc: Soc) -> None:
-    soc.start()
-    async with running_relay(database.settings("backend_relay"), soc.receiver()):
-        await write_many(app, 3)
-        await wait_until(lambda: soc.size() == 4, "not everything arrives")
-    connection = await connect(database.settings("backend_relay"))
-    rows = await connection.fetch("SELECT line FROM audit.leaf ORDER BY sequence")
-    await connection.close()
-    assert soc.file.read_bytes() == b"".join(row["line"] + b"\n" for row in rows)
-
-
-async def test_largest_event_arrives_whole(database: Database, app: AsyncEngine, soc: Soc) -> None:
-    policies = tuple(f"policy-{number:050}" for number in range(1055))
-    async with app.begin() as connection:
-        await recorder().record(connection, official(), AuditEvent("report.accept", policies=policies))
-    soc.start()
-    async with running_relay(database.settings("backend_relay"), soc.receiver()):
-        await wait_until(lambda: soc.size() == 2, "it does not arrive")
-    leaf = soc.findings().logs[ORIGIN].lines[1]
-    assert len(leaf) > MAX_BYTES - 100
-    assert orjson.loads(leaf)["unmapped"]["policies"] == list(policies)
 
 
 async def test_transaction_that_holds_the_watermark_raises_an_alert(
@@ -464,39 +261,3 @@ async def test_transaction_that_holds_the_watermark_raises_an_alert(
                 await task
     alert = next(line for line in logs if line["event"] == "watermark_stalled")
     assert (alert["log_level"], alert["events"]) == ("error", 1)
-
-
-async def test_first_line_opens_the_log(database: Database, soc: Soc) -> None:
-    soc.start()
-    async with running_relay(database.settings("backend_relay"), soc.receiver()):
-        await wait_until(lambda: soc.size() == 1, "the log is not opened")
-    first = orjson.loads(soc.findings().logs[ORIGIN].lines[0])
-    assert (first["unmapped"]["action"], "previous" in first["unmapped"]) == ("log.open", False)
-
-
-async def test_new_epoch_names_the_old_log_and_carries_what_was_not_shipped(
-    database: Database, app: AsyncEngine, soc: Soc
-) -> None:
-    soc.start()
-    new_origin = "ioc.hanoi.gov.vn/log/backend/2"
-    shipped = await write_many(app, 4)
-    async with running_relay(database.settings("backend_relay"), soc.receiver()):
-        await wait_until(lambda: soc.size() == 5, "not everything arrives")
-    waiting = await write_many(app, 3)
-    superuser = await connect(database.settings(database.superuser))
-    await superuser.execute("SELECT audit.open_epoch($1)", b"\x07" * 32)
-    await superuser.close()
-    later = await write_many(app, 2)
-    async with running_relay(database.settings("backend_relay"), soc.receiver()):
-        await wait_until(lambda: new_origin in soc.findings().logs, "no new log")
-        await wait_until(lambda: soc.findings().logs[new_origin].size == 6, "not everything arrives")
-    findings = soc.findings()
-    findings.require_complete()
-    lines = [orjson.loads(line) for line in findings.logs[new_origin].lines.values()]
-    assert event_ids(findings) == shipped
-    assert {UUID(line["metadata"]["uid"]) for line in lines[1:]} == waiting | later
-    assert lines[0]["unmapped"]["previous"] == {
-        "origin": ORIGIN,
-        "size": 5,
-        "root": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc",
-    }
