@@ -163,11 +163,11 @@ def _graphql(principal: OfficialPrincipal, queries: ReportQueries, clock: System
         services=Services(
             report_changes=None,  # type: ignore[arg-type]  # this query calls none of them
             reports=queries,
-            units=None,  # type: ignore[arg-type]
-            officials=None,  # type: ignore[arg-type]
-            categories=None,  # type: ignore[arg-type]
-            inbox=None,  # type: ignore[arg-type]
-            feed=None,  # type: ignore[arg-type]
+            units=None,  # type: ignore[arg-type]  # as above
+            officials=None,  # type: ignore[arg-type]  # as above
+            categories=None,  # type: ignore[arg-type]  # as above
+            inbox=None,  # type: ignore[arg-type]  # as above
+            feed=None,  # type: ignore[arg-type]  # as above
         ),
         codecs=Codecs(global_ids=GlobalIds(b"k" * 64), cursors=Cursors(b"k" * 64, 1, clock)),
         gateway=gateway,

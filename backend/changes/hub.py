@@ -7,7 +7,7 @@ without end, and nothing is lost.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -111,22 +111,20 @@ class Hub:
 
     def _deliver(self, concern: Concern) -> None:
         for subscription in list(self._citizens.get(concern.citizen_id, ())):
-            if self._allowed(subscription.principal, concern):
-                subscription.offer(concern.change)
+            self._offer(concern, [subscription])
         for (_, units, _, _, city), members in list(self._officials.items()):
-            if not members or not (city or units & concern.units):
-                continue
-            someone = next(iter(members)).principal
-            if self._allowed(someone, concern):
-                for subscription in list(members):
-                    subscription.offer(concern.change)
+            if members and (city or units & concern.units):
+                self._offer(concern, list(members))
 
-    def _allowed(self, principal: Subscriber, concern: Concern) -> bool:
+    def _offer(self, concern: Concern, members: Sequence[Subscription]) -> None:
+        """Decide once for `members`, who are one class to the policy; a forbidden change is not told."""
+        someone = members[0].principal
         try:
-            self._policy.authorise(principal, "report.read", concern.resource, now=self._clock.now())
+            self._policy.authorise(someone, "report.read", concern.resource, now=self._clock.now())
         except Forbidden:
-            return False
-        return True
+            return
+        for subscription in members:
+            subscription.offer(concern.change)
 
     def _end_sessions(self, ended: Iterable[tuple[str, str | None, str | None, float]]) -> None:
         """End what ended: by sid one session; by sub a person's, by neither a realm's, begun until then."""

@@ -1,5 +1,9 @@
 """What changed since a position, for one person: how clients resume, after minutes or weeks."""
 
+from collections.abc import Sequence
+
+import asyncpg
+
 from backend.changes.types import LAST_UUID, Change, ChangePage, ChangePosition
 from foundation.database.database import Database
 from foundation.database.read_scope import ReadScope
@@ -62,7 +66,9 @@ class ChangeQueries:
         return ChangePage(items, items[-1].position if items else after, has_more=len(rows) > first)
 
 
-async def _rows(scope: ReadScope, principal: Subscriber, after: ChangePosition, limit: int):  # type: ignore[no-untyped-def]  # asyncpg records
+async def _rows(
+    scope: ReadScope, principal: Subscriber, after: ChangePosition, limit: int
+) -> Sequence[asyncpg.Record]:
     if isinstance(principal, CitizenPrincipal):
         return await scope.rows(_OF_CITIZEN, principal.citizen_id, after.x, after.id, limit)
     if principal.city_level:

@@ -161,7 +161,7 @@ class FuzzedApi:
             "server": ("localhost", 443),
             "extensions": {},
         }
-        self.runner.run(self.app(scope, receive, send))  # type: ignore[arg-type]  # a coroutine
+        self.runner.run(self.app(scope, receive, send))
         return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
 
     def ask(self, query: str, variables: dict[str, Any] | None = None) -> tuple[int, bytes]:

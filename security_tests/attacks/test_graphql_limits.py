@@ -155,7 +155,7 @@ def test_attack_is_refused_before_anything_runs(guarded: FuzzedApi, body: bytes,
 def test_attack_is_served_where_its_limit_is_out(
     guarded: FuzzedApi, body: bytes, without: dict[str, int]
 ) -> None:
-    api = FuzzedApi(guarded.database, replace(Limits(), **without))  # type: ignore[arg-type]  # seconds is a float
+    api = FuzzedApi(guarded.database, replace(Limits(), **without))
     api.become("minh")
     _, answer = api.post(body)
     api.close()

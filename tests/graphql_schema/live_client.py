@@ -29,7 +29,7 @@ class Socket:
             "extensions": {},
         }
         self._incoming.put_nowait({"type": "websocket.connect"})
-        self.task = asyncio.create_task(app(scope, self._incoming.get, self._outgoing.put))  # type: ignore[arg-type]
+        self.task = asyncio.create_task(app(scope, self._incoming.get, self._outgoing.put))  # type: ignore[arg-type]  # no TypedDicts
 
     async def __aenter__(self) -> "Socket":
         return self
@@ -90,7 +90,7 @@ class Stream:
             "server": ("localhost", 443),
             "extensions": {},
         }
-        self.task = asyncio.create_task(app(scope, self._receive, self._outgoing.put))  # type: ignore[arg-type]
+        self.task = asyncio.create_task(app(scope, self._receive, self._outgoing.put))  # type: ignore[arg-type]  # no TypedDicts
 
     async def _receive(self) -> Any:
         if self._body is not None:

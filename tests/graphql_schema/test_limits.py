@@ -1,5 +1,8 @@
 """Each limit, one step within and one step beyond."""
 
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,20 +112,14 @@ def test_text_that_is_no_document_is_invalid(text: str) -> None:
 
 @given(st.text(alphabet='{}():!$@."#,\n ab1[]...on fragment query', max_size=300))
 def test_any_text_is_found_or_refused(text: str) -> None:
-    try:
+    # Both are fine; any other exception is a crash, and fails here.
+    with suppress(DocumentInvalid, RequestRefused):
         find(text)
-    except (DocumentInvalid, RequestRefused) as refused:
-        assert refused.code.startswith("graphql.")  # noqa: PT017 - both outcomes are fine, a crash is not
 
 
 @pytest.mark.parametrize("file", sorted(OPERATIONS.glob("*.graphql")), ids=lambda file: file.stem)
-def test_every_document_of_the_contract_is_within_the_limits(file: object) -> None:
-    documents = Documents(
-        SCHEMA._schema,
-        trusted=[file.read_text()],
-        only_trusted=True,
-        limits=Limits(),  # type: ignore[attr-defined]
-    )
+def test_every_document_of_the_contract_is_within_the_limits(file: Path) -> None:
+    documents = Documents(SCHEMA._schema, trusted=[file.read_text()], only_trusted=True, limits=Limits())
     assert documents
 
 

@@ -190,7 +190,7 @@ def test_errored_decision_is_logged_with_its_reason(engine: PolicyEngine) -> Non
 
 def test_value_that_cedar_does_not_have_is_refused() -> None:
     with pytest.raises(TypeError, match="float"):
-        to_json(0.5)  # type: ignore[arg-type]
+        to_json(0.5)  # type: ignore[arg-type]  # that is the test
 
 
 def test_version_changes_with_the_policies(engine: PolicyEngine, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Every category and place gets exactly one unit, whatever the rules."""
 
 from datetime import date, timedelta
+from random import Random
 from uuid import UUID
 
 from hypothesis import given
@@ -37,8 +38,8 @@ def rules(draw: st.DrawFn) -> list[Rule]:
 
 @given(rules(), st.sampled_from(CATEGORIES), st.sampled_from([(WARD, CITY), (CITY,)]), st.randoms())
 def test_order_of_rules_does_not_matter(
-    made: list[Rule], category: str, path: tuple[int, ...], random
-) -> None:  # type: ignore[no-untyped-def]
+    made: list[Rule], category: str, path: tuple[int, ...], random: Random
+) -> None:
     active = frozenset({CITY, WARD, DEPARTMENT})
     first = route(category, Place(path), DAY, made, active)
     shuffled = made[:]
