@@ -27,6 +27,7 @@ from backend.reports.sql import (
     UNIT_SEARCH,
     UNIT_STATE_LIST,
     Listing,
+    since_of,
 )
 from backend.reports.types import (
     ClosingReason,
@@ -122,7 +123,7 @@ class ReportQueries:
         """Everything that happened to one report, oldest first. Raises as `one`."""
         async with self._database.read_scope(principal, _read()) as scope:
             row = await self._authorised(scope, principal, code)
-            rows = await scope.rows(TIMELINE, row["id"], MAX_TIMELINE)
+            rows = await scope.rows(TIMELINE, row["id"], MAX_TIMELINE, since_of(row["id"]))
         official = isinstance(principal, OfficialPrincipal)
         return tuple(_entry(entry, shows_internal=official) for entry in rows)
 
@@ -146,7 +147,7 @@ class ReportQueries:
                     seen[self._decided(principal, rows.get(code))["id"]] = code
                 except Refusal as refusal:
                     refused[code] = refusal
-            entries = await scope.rows(TIMELINES, list(seen), MAX_TIMELINE)
+            entries = await scope.rows(TIMELINES, list(seen), MAX_TIMELINE, [since_of(id) for id in seen])
         for code, why in refused.items():
             intent = replace(_read(), resource=f"report:{code}")
             await self._database.record_refusal(principal, intent, why)

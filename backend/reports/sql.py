@@ -5,6 +5,7 @@ constant work for a small and a large unit, on the first page and on any other.
 """
 
 from dataclasses import dataclass
+from uuid import UUID
 
 _COLUMNS = """
 r.id, r.code, r.citizen_id, r.category, r.ward_id, r.handler_id, r.place, r.body, r.state, r.participants,
@@ -36,21 +37,26 @@ CITY_MANY = f"""
 SELECT {_COLUMNS}, tenancy.path_of(r.handler_id) AS handler_path
 FROM reports.report r {_UNITS} WHERE r.code = ANY($1::text[])
 """  # noqa: S608 - constants of this file
-TIMELINES = """
+# The timeline is cut by months of its ids (uuidv7). A report's entries are not older than the report
+# (`since_of`, a bind parameter) nor newer than tomorrow: without both, every month there is is looked into.
+_UNTIL = """
+(lpad(to_hex(((extract(epoch FROM now()) + 86400) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+"""
+TIMELINES = f"""
 SELECT asked.id AS report_id, entry.*
-FROM unnest($1::uuid[]) asked(id) CROSS JOIN LATERAL (
+FROM unnest($1::uuid[], $3::uuid[]) asked(id, since) CROSS JOIN LATERAL (
   SELECT t.version, t.at, t.kind, t.from_state, t.to_state, t.actor_kind, t.note,
          u.code AS unit_code, u.name AS unit_name
   FROM reports.timeline t JOIN tenancy.unit u ON u.id = t.to_unit_id
-  WHERE t.report_id = asked.id ORDER BY t.version LIMIT $2) entry
+  WHERE t.report_id = asked.id AND t.id >= asked.since AND t.id < {_UNTIL} ORDER BY t.version LIMIT $2) entry
 ORDER BY asked.id, entry.version
-"""
-TIMELINE = """
+"""  # noqa: S608 - constants of this file
+TIMELINE = f"""
 SELECT t.version, t.at, t.kind, t.from_state, t.to_state, t.actor_kind, t.note,
        u.code AS unit_code, u.name AS unit_name
 FROM reports.timeline t JOIN tenancy.unit u ON u.id = t.to_unit_id
-WHERE t.report_id = $1 ORDER BY t.version LIMIT $2
-"""
+WHERE t.report_id = $1 AND t.id >= $3 AND t.id < {_UNTIL} ORDER BY t.version LIMIT $2
+"""  # noqa: S608 - constants of this file
 PUBLIC = """
 SELECT code, category, ward_code, ward_name, handler_code, handler_name, state, closing_reason,
        created_at, updated_at
@@ -61,6 +67,12 @@ SELECT version, at, kind, to_state, unit_code, unit_name
 FROM reports.public_timeline WHERE code = $1 ORDER BY version LIMIT $2
 """
 UNIT_IDS = "SELECT id FROM tenancy.unit WHERE code = ANY($1::text[])"
+
+
+def since_of(report_id: UUID) -> UUID:
+    """The least id that an entry of this report's timeline can have, with a day for clocks that differ."""
+    milliseconds = report_id.int >> 80
+    return UUID(int=max(milliseconds - 86_400_000, 0) << 80)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from backend.notifications.queries import INBOX, INBOX_AFTER
+from backend.reports.queries import MAX_TIMELINE
 from backend.reports.sql import (
     CITY_LIST,
     CITY_ONE,
@@ -21,13 +22,16 @@ from backend.reports.sql import (
     CITY_STATE_LIST,
     MINE,
     ONE,
+    TIMELINES,
     UNIT_LIST,
     UNIT_SEARCH,
     UNIT_STATE_LIST,
+    since_of,
 )
 from backend.reports.types import ReportState
 from benchmarks._plans import PLANS, Cost, cost_of, signed_in
 from benchmarks.reports_data import RARE, differences, fill
+from foundation.ids import new_uuid
 from foundation.vietnamese import words
 from stack.postgres import PostgresCluster
 from tests.conftest import Database
@@ -223,6 +227,21 @@ def test_one_report_of_units(archive: Archive, units: str, plan: str) -> None:
 def test_one_report_for_the_city(archive: Archive, plan: str) -> None:
     code = _code(archive, archive.units["busy"][0])
     assert archive.cost(CITY_ONE, code, city=True, plan=plan).buffers <= FEW
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_timelines_look_into_the_months_since_the_report_only(archive: Archive, plan: str) -> None:
+    new = [new_uuid() for _ in range(PAGE)]
+    since = [since_of(report) for report in new]
+    cost = archive.cost(TIMELINES, new, MAX_TIMELINE, since, city=True, plan=plan)
+    assert cost.buffers <= FEW, cost
+
+
+def test_timelines_of_any_time_would_look_into_every_month(archive: Archive) -> None:
+    new = [new_uuid() for _ in range(PAGE)]
+    ever = [UUID(int=0)] * PAGE
+    every = TIMELINES.replace("AND t.id < ", "AND t.id <> ")
+    assert archive.cost(every, new, MAX_TIMELINE, ever, city=True, plan=PLANS[1]).buffers > 2_000
 
 
 # In all reports, three of those, a prefix of them, in 1 of 37, in 1 of 400, in one, in none.
