@@ -26,7 +26,12 @@ def register(
     clock: Clock,
 ) -> None:
     """Let the worker run the periodic tasks. Each may run twice or late without harm."""
+    _register_queue(app, settings)
+    _register_counters(app, database, recorder, clock)
+    _register_tables(app, database, clock)
 
+
+def _register_queue(app: procrastinate.App, settings: WorkerSettings) -> None:
     @app.periodic(cron="* * * * * */10")
     @app.task(
         name="housekeeping.rerun_stalled", queueing_lock="housekeeping.rerun_stalled", pass_context=True
@@ -38,6 +43,10 @@ def register(
             log.warning("job_rerun", task=job.task_name, job=job.id)
             await manager.retry_job(job)
 
+
+def _register_counters(
+    app: procrastinate.App, database: Database, recorder: AuditRecorder, clock: Clock
+) -> None:
     @app.periodic(cron="* * * * *")
     @app.task(name="housekeeping.count_refusals", queueing_lock="housekeeping.count_refusals")
     async def count_refusals(timestamp: int) -> None:
@@ -50,6 +59,8 @@ def register(
         async with database.unscoped() as connection:
             await connection.execute(text("SELECT limits.sweep()"))
 
+
+def _register_tables(app: procrastinate.App, database: Database, clock: Clock) -> None:
     @app.periodic(cron="17 * * * *")
     @app.task(name="housekeeping.forget", queueing_lock="housekeeping.forget")
     async def forget(timestamp: int) -> None:
