@@ -95,17 +95,21 @@ BEGIN
     (SELECT format('(%s)', string_agg(format('''%s''', w), ' | ')) FROM unnest(last_ones) w))::tsquery;
 END $$;
 
--- The newest matches before a position, at most `wanted`. An index of words has no order, so time is cut: all
--- of it, and where more than 100 match, its years from the newest, then months, then days, until there are
--- enough. Work: at most 101 matches of each span that is cut, then those of the days that are shown.
+-- The newest matches before a position, at most `wanted`. An index of words has no order, so time is cut: the
+-- newest three months, which are enough for a common word, then everything before them; and what has more than
+-- 100 matches by its years, months, days from the newest, until there are enough. Work: at most 101 matches of
+-- each span that is cut, then those of the days that are shown.
 CREATE FUNCTION reports.search_walk(
   owners text[], words text[], state text, before_at timestamptz, before_id uuid, wanted int
 ) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE ROWS 50 SET search_path = '' SET enable_seqscan = off SET enable_bitmapscan = on AS $$
 DECLARE
   rest constant tsquery := reports.search_query(words, state);
-  newest constant text := coalesce(to_char(before_at AT TIME ZONE 'UTC', 'YYYYMMDD'), '99999999');
-  spans text[] := '{""}';
+  newest text := coalesce(to_char(before_at AT TIME ZONE 'UTC', 'YYYYMMDD'), '99999999');
+  top constant timestamp := date_trunc('month', coalesce(before_at, (SELECT r.created_at FROM reports.report r
+    WHERE r.created_at > '-infinity' ORDER BY r.created_at DESC, r.id DESC LIMIT 1), now()) AT TIME ZONE 'UTC');
+  spans text[] := ARRAY['', to_char(top - interval '2 months', 'YYYYMM'),
+    to_char(top - interval '1 month', 'YYYYMM'), to_char(top, 'YYYYMM')];
   span text;
   query tsquery;
   ids uuid[];
@@ -116,6 +120,12 @@ BEGIN
   WHILE cardinality(owners) > 0 AND cardinality(spans) > 0 AND cardinality(found_ids) < wanted LOOP
     span := spans[cardinality(spans)];
     spans := trim_array(spans, 1);
+    IF span = '' THEN
+      -- The three months are done: the position is where they begin.
+      before_at := (top - interval '2 months') AT TIME ZONE 'UTC';
+      before_id := '00000000-0000-0000-0000-000000000000';
+      newest := to_char(top - interval '2 months 1 day', 'YYYYMMDD');
+    END IF;
     CONTINUE WHEN span > left(newest, length(span));
     query := (SELECT string_agg(format('''%s:%s''', o, span), ' | ') FROM unnest(owners) o)::tsquery && rest;
     SELECT array_agg(m.report_id), array_agg(m.created_at) INTO ids, moments FROM (

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from backend.notifications.queries import INBOX, INBOX_AFTER
 from backend.reports.queries import MAX_TIMELINE
@@ -51,11 +52,11 @@ class Archive:
     units: dict[str, list[int]]
     citizen: str
 
-    def place(self, query: str, *arguments: Any) -> Place:
+    def place(self, query: str, *arguments: Any, deep: int = DEEP) -> Place:
         """Where page 1,000 begins, or the last page: `query` gives (at, id), newest first."""
         with self.database.cluster.connect(self.database.name) as superuser:
-            rows = superuser.execute(f"SELECT * FROM ({query}) q LIMIT {DEEP}".encode(), arguments).fetchall()
-        return rows[-min(len(rows), PAGE)] if len(rows) < DEEP else rows[-1]
+            rows = superuser.execute(f"SELECT * FROM ({query}) q LIMIT {deep}".encode(), arguments).fetchall()
+        return rows[-min(len(rows), PAGE)] if len(rows) < deep else rows[-1]
 
     def cost(
         self,
@@ -271,6 +272,18 @@ def test_deep_page_of_a_search(archive: Archive, units: str, bound: int, typed: 
     assert cost.buffers <= bound, cost
 
 
+@pytest.mark.parametrize("state", ["received", "closed"])
+@pytest.mark.parametrize("deep", [40, 700, 5_000])
+@pytest.mark.parametrize("units", ["rare", "quiet", "busy", "ten"])
+def test_search_that_all_match_is_the_list(archive: Archive, units: str, deep: int, state: str) -> None:
+    asked = archive.units[units]
+    place = archive.place(_UNIT_PLACES.format(state=""), asked, deep=deep)
+    with signed_in(archive.database.settings("backend_app"), asked) as connection:
+        found = codes(connection, UNIT_SEARCH.after, asked, ["den", "duo"], state, *place, PAGE)
+        listed = codes(connection, UNIT_STATE_LIST.after, asked, state, *place, PAGE)
+    assert found == listed
+
+
 @pytest.mark.parametrize("typed", SEARCHES, ids=" ".join)
 def test_first_page_of_a_search_in_the_city(archive: Archive, typed: list[str]) -> None:
     cost = archive.cost(CITY_SEARCH.first, None, typed, None, PAGE, city=True, plan=PLANS[1])
@@ -315,6 +328,15 @@ def test_one_statement_for_all_pages_would_not_keep_a_bound(archive: Archive) ->
     place = archive.place(_UNIT_PLACES.format(state=""), unit)
     cost = archive.cost(either, unit[0], *place, PAGE, units="busy", plan="force_generic_plan")
     assert cost.removed > 5_000
+
+
+def codes(connection: psycopg.Connection, statement: str, *arguments: Any) -> list[str]:
+    """The codes that the statement gives, in its order."""
+    connection.execute(f"PREPARE given AS {statement}".encode())
+    values = sql.SQL(", ").join(map(sql.Literal, arguments))
+    rows = connection.execute(sql.SQL("EXECUTE given ({})").format(values)).fetchall()
+    connection.execute("DEALLOCATE given")
+    return [row[1] for row in rows]
 
 
 def _code(archive: Archive, unit: int) -> str:
