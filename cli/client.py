@@ -58,6 +58,12 @@ class Endpoints:
     ca_file: Path
 
 
+def https_client(ca_file: Path) -> httpx.AsyncClient:
+    """Trusts our authority alone and nothing of the environment: no proxy sees a token."""
+    context = ssl.create_default_context(cafile=str(ca_file))
+    return httpx.AsyncClient(verify=context, timeout=30, trust_env=False)
+
+
 class IocClient:
     """One person on one device. With `remember`, the session outlives the process (HOME/run, mode 0600)."""
 
@@ -83,8 +89,7 @@ class IocClient:
         self._acr_values = acr_values
         self._file = home / "run" / f"session-{person.name}-{audience}.json" if remember else None
         self._codes = TotpCodes(home / "run" / "totp-used.json")
-        context = ssl.create_default_context(cafile=str(endpoints.ca_file))
-        self.http = httpx.AsyncClient(verify=context, timeout=30)
+        self.http = https_client(endpoints.ca_file)
 
     async def __aenter__(self) -> Self:
         try:

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import ssl
 from typing import Annotated, Any
 
 import httpx
 import typer
 
 from cli import place
-from cli.client import ApiRefused, Endpoints, IocClient, LoginRefused, Person
+from cli.client import ApiRefused, Endpoints, IocClient, LoginRefused, Person, https_client
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
 
@@ -69,8 +68,7 @@ async def _ask(
 async def _ask_anonymously(
     stack: EmbeddedStack, document: str, variables: dict[str, Any], language: str
 ) -> dict[str, Any]:
-    trust = ssl.create_default_context(cafile=str(stack.certificates.authority))
-    async with httpx.AsyncClient(verify=trust, timeout=30, trust_env=False) as client:
+    async with https_client(stack.certificates.authority) as client:
         response = await client.post(
             f"{stack.services.api_url}/graphql",
             json={"query": document, "variables": variables},

@@ -3,19 +3,17 @@
 import asyncio
 import json
 import secrets
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.markup import escape
 
 from audit.check import check_file
-from cli.client import Endpoints, IocClient, Person
+from cli.client import Endpoints, IocClient, Person, https_client
 
 OPERATIONS = Path(__file__).parent.parent / "mobile_contract" / "operations"
 PATIENCE_SECONDS = 20.0
@@ -84,8 +82,7 @@ class Journey:
 
     async def ask_anonymously(self, operation: str, **variables: Any) -> Answer:
         """Run a public document without a token."""
-        trust = ssl.create_default_context(cafile=str(self._endpoints.ca_file))
-        async with httpx.AsyncClient(verify=trust, timeout=30, trust_env=False) as client:
+        async with https_client(self._endpoints.ca_file) as client:
             body = {"query": _document(operation), "variables": variables}
             return self._value((await client.post(f"{self._endpoints.api_url}/graphql", json=body)).json())
 

@@ -4,6 +4,7 @@ import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -51,6 +52,10 @@ class IdentitySettings(Section, frozen=True):
     officials: RealmSettings
     introspection: KeycloakClientSettings
     introspection_seconds: Annotated[float, msgspec.Meta(ge=0, le=5)] = 5.0
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.public_url).path:
+            raise ValueError("identity.public_url is an origin, without a path")
 
 
 class TlsSettings(Section, frozen=True):

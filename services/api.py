@@ -190,7 +190,7 @@ async def running(parts: Parts, gateway: ApiGateway, limits: ApiLimits) -> Async
     await parts.database.open()
     await parts.feed.open()
     authenticator = Authenticator(
-        identity, parts.database.pool, parts.clock, keycloak_http(identity), limits.of_person
+        identity, parts.database.pool, parts.clock, keycloak_http(identity.keycloak_ca_file), limits.of_person
     )
     await authenticator.open()
     gateway.open(authenticator)

@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import contextlib
 import signal
-import ssl
 from pathlib import Path
 
 import asyncpg
@@ -19,6 +18,7 @@ from directory.keycloak_events import EventSource
 from foundation import logs
 from foundation.clock import Clock, SystemClock
 from foundation.database.connections import for_asyncpg
+from foundation.identity.authenticator import keycloak_http
 from foundation.identity.client_assertion import ClientAssertion
 from foundation.settings import DirectorySettings, KeycloakClientSettings, load
 
@@ -31,7 +31,7 @@ async def main(settings: DirectorySettings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     async with contextlib.AsyncExitStack() as stack:
-        http = await stack.enter_async_context(_keycloak_http(settings))
+        http = await stack.enter_async_context(keycloak_http(settings.keycloak_ca_file, 5.0))
         pool = await stack.enter_async_context(_pool(settings))
         work = [
             asyncio.create_task(follower.follow(settings.poll_seconds))
@@ -68,11 +68,6 @@ def followers(
         source(settings.officials_realm, settings.officials_client),
     ]
     return [Follower(kind, each, pool, clock) for each in sources for kind in ("user", "admin")]
-
-
-def _keycloak_http(settings: DirectorySettings) -> httpx.AsyncClient:
-    context = ssl.create_default_context(cafile=str(settings.keycloak_ca_file))
-    return httpx.AsyncClient(verify=context, timeout=httpx.Timeout(5.0), trust_env=False)
 
 
 def _pool(settings: DirectorySettings) -> asyncpg.Pool:

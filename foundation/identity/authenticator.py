@@ -6,7 +6,7 @@ import secrets
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -187,11 +187,9 @@ def credentials_of(authorization: Sequence[str], dpop: Sequence[str]) -> tuple[s
     return match[2], dpop[0]
 
 
-def keycloak_http(settings: IdentitySettings) -> httpx.AsyncClient:
+def keycloak_http(ca_file: Path, seconds: float = 3.0) -> httpx.AsyncClient:
     """The client for Keycloak: TLS with our CA alone, short timeouts, no redirects."""
-    if urlsplit(settings.public_url).path:
-        raise ValueError("public_url is an origin, without a path")
-    context = ssl.create_default_context(cafile=str(settings.keycloak_ca_file))
+    context = ssl.create_default_context(cafile=str(ca_file))
     return httpx.AsyncClient(
-        verify=context, timeout=httpx.Timeout(3.0), follow_redirects=False, trust_env=False
+        verify=context, timeout=httpx.Timeout(seconds), follow_redirects=False, trust_env=False
     )

@@ -31,7 +31,7 @@ async def pool(running_stack: RunningStack) -> AsyncIterator[asyncpg.Pool]:
 async def door(running_stack: RunningStack, pool: asyncpg.Pool) -> AsyncIterator[Authenticator]:
     """The service's door with the service's own settings, database and Keycloak."""
     settings = load(running_stack.home / "settings" / "api.toml", ApiSettings).identity
-    authenticator = Authenticator(settings, pool, SystemClock(), keycloak_http(settings))
+    authenticator = Authenticator(settings, pool, SystemClock(), keycloak_http(settings.keycloak_ca_file))
     await authenticator.open()
     yield authenticator
     await authenticator.close()
