@@ -65,7 +65,8 @@ def create_app() -> Litestar:
     )
     database = Database(load(Path(os.environ["BENCH_APP"]), DatabaseSettings), recorder)
     feed = Database(load(Path(os.environ["BENCH_FEED"]), DatabaseSettings), recorder)
-    hub = Hub(ChangeReader(feed), PolicyEngine.load(ROOT / "policies" / "backend"), clock)
+    policy = PolicyEngine.load(ROOT / "policies" / "backend")
+    hub = Hub(ChangeReader(feed), policy, clock)
     gateway = _Gateway()
     schema, limits = build(), Limits()
     nothing: Any = None
@@ -79,7 +80,7 @@ def create_app() -> Litestar:
             officials=nothing,
             categories=nothing,
             inbox=nothing,
-            feed=FeedService(ChangeQueries(database), hub),
+            feed=FeedService(ChangeQueries(database, policy, clock), hub),
         ),
         "codecs": Codecs(global_ids=GlobalIds(b"k" * 64), cursors=Cursors(b"k" * 64, 1, clock)),
         "gateway": gateway,

@@ -126,7 +126,7 @@ def services_of(parts: Parts) -> Services:
         officials=TenancyService(database, clock),
         categories=RoutingQueries(database),
         inbox=InboxQueries(database),
-        feed=FeedService(ChangeQueries(database), parts.hub),
+        feed=FeedService(ChangeQueries(database, policy, clock), parts.hub),
     )
 
 

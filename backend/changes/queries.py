@@ -1,14 +1,19 @@
 """What changed since a position, for one person: how clients resume, after minutes or weeks."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import asyncpg
 
 from backend.changes.types import LAST_UUID, Change, ChangePage, ChangePosition
+from backend.reports.types import ReportState, report_resource
+from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.read_scope import ReadScope
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
 from foundation.paging import PageRequest
+from foundation.policy.engine import PolicyEngine
+from foundation.policy.errors import PolicyDenied
 from foundation.recording import Activity, AuditEvent
 
 _COLUMNS = "c.x::text::bigint AS x, c.id, c.kind, c.resource, c.version, c.at"
@@ -34,24 +39,34 @@ SELECT {_COLUMNS} FROM changes.change c
 WHERE (c.x, c.id) > ($1, $2) AND {_BELOW} ORDER BY c.x, c.id LIMIT $3
 """  # noqa: S608 - constants of this file
 
+# Units' ids begin at 1, and no citizen has the nil UUID.
+_NO_UNIT, _NO_ONE = 0, UUID(int=0)
+
 Subscriber = CitizenPrincipal | OfficialPrincipal
 
 
 class ChangeQueries:
-    """Reads of the feed. Row-level security is the wall; what is told is that something happened."""
+    """Reads of the feed. Row-level security is the wall; what is told is that something happened.
 
-    def __init__(self, database: Database) -> None:
+    What bars a person from reading every report bars him from the feed: the policies are asked about a report
+    of his own units, that is not there.
+    """
+
+    def __init__(self, database: Database, policy: PolicyEngine, clock: Clock) -> None:
         self._database = database
+        self._policy = policy
+        self._clock = clock
 
     async def since(self, principal: Subscriber, after: ChangePosition | None, first: int) -> ChangePage:
         """Up to `first` changes after a position; None: nothing yet, and the position from which to go on.
 
         Strictly rising and below the watermark, so that none appears behind `end` later.
-        Raises InvalidInput for a page size outside 1–100.
+        Raises InvalidInput for a page size outside 1–100, Forbidden for whom the policies bar from reports.
         """
-        first = PageRequest(first).first
         intent = AuditEvent("change.list", activity=Activity.READ)
         async with self._database.read_scope(principal, intent) as scope:
+            first = PageRequest(first).first
+            self._check(principal)
             if after is None:
                 row = await scope.row(_HEAD, 1)
                 assert row is not None  # noqa: S101 - an aggregate-free SELECT without FROM has one row
@@ -64,6 +79,20 @@ class ChangeQueries:
             for row in rows[:first]
         )
         return ChangePage(items, items[-1].position if items else after, has_more=len(rows) > first)
+
+    def _check(self, principal: Subscriber) -> None:
+        citizen, unit = _NO_ONE, _NO_UNIT
+        if isinstance(principal, CitizenPrincipal):
+            citizen = principal.citizen_id
+        elif principal.units:
+            unit = min(principal.units)
+        probe = report_resource(_NO_ONE, citizen, (unit,), (), unit, ReportState.RECEIVED)
+        try:
+            self._policy.authorise(principal, "report.read", probe, now=self._clock.now())
+        except PolicyDenied as refusal:
+            # Nothing allows it and nothing forbids it: an official without units follows nothing.
+            if refusal.policies:
+                raise
 
 
 async def _rows(

@@ -44,13 +44,13 @@ class TenancyQueries:
 
         Raises InvalidInput for a page size outside 1–100 or a search of more than 100 characters.
         """
-        if not 1 <= first <= MAX_PAGE:
-            raise InvalidInput("first")
-        if search is not None and len(search) > MAX_SEARCH:
-            raise InvalidInput("search")
-        wanted = fold(search or "")
         intent = AuditEvent("unit.list", activity=Activity.READ)
         async with self._database.read_scope(principal, intent) as scope:
+            if not 1 <= first <= MAX_PAGE:
+                raise InvalidInput("first")
+            if search is not None and len(search) > MAX_SEARCH:
+                raise InvalidInput("search")
+            wanted = fold(search or "")
             rows = await scope.rows(_UNITS, kind, _party_units(principal), ALL_UNITS)
         found = [
             row

@@ -106,7 +106,7 @@ class FuzzedApi:
                     officials=self.world.tenancy,
                     categories=RoutingQueries(self.world.database),
                     inbox=self.world.inboxes,
-                    feed=FeedService(ChangeQueries(self.world.database), self._hub()),
+                    feed=self._feed(),
                 )
             ),
             codecs=Codecs(global_ids=GlobalIds(KEY), cursors=Cursors(KEY, 1, self.world.clock)),
@@ -116,9 +116,10 @@ class FuzzedApi:
         )
         self.app = Litestar([endpoint.handler()], openapi_config=None, logging_config=None)
 
-    def _hub(self) -> Hub:
-        # Never run: /graphql follows nothing.
-        return Hub(ChangeReader(self.world.database), PolicyEngine.load(POLICIES), self.world.clock)
+    def _feed(self) -> FeedService:
+        # Its hub never runs: /graphql follows nothing.
+        database, policy, clock = self.world.database, PolicyEngine.load(POLICIES), self.world.clock
+        return FeedService(ChangeQueries(database, policy, clock), Hub(ChangeReader(database), policy, clock))
 
     def close(self) -> None:
         """Let go of the database."""
