@@ -1,6 +1,7 @@
 """Files that are more than they say, say more than they should, or are too much."""
 
 import asyncio
+import secrets
 import struct
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from PIL import Image
 
 from backend.media.errors import TooComplex
 from backend.media.processing import CHILD, Processor
-from backend.media.types import Content
+from backend.media.types import Content, MediaKind, Prepared, Size
 from tests.backend.media.pictures import exif, office, pdf, photo, picture
 from tests.backend.media.rig import MediaApi, code_of
 
@@ -206,13 +207,26 @@ async def test_eleventh_file_is_refused_before_it_is_read(api: MediaApi) -> None
     assert (answer.status_code, code_of(answer)) == (409, "media.too_many_files")
 
 
-async def test_of_twelve_at_once_no_more_than_ten_are_kept(api: MediaApi) -> None:
+class Together:
+    """A processor that is done with six files in the same moment."""
+
+    def __init__(self) -> None:
+        self._six = asyncio.Barrier(6)
+
+    async def prepare(self, octets: bytes, content: Content | str) -> Prepared:
+        await self._six.wait()
+        return Prepared(MediaKind.DOCUMENT, Content.PDF, {Size.DOCUMENT: octets})
+
+
+async def test_of_six_at_the_same_moment_only_those_with_room_are_kept(api: MediaApi) -> None:
     report = await api.report()
     for _ in range(8):
         await api.upload(photo(width=32, height=32), report.code)
-    people = ["lan", "lan", "lan", "minh", "minh", "minh"]
+    service = api.service(processor=Together())
+    lan = await api.citizen("lan")
     answers = await asyncio.gather(
-        *(api.upload(photo(width=32, height=32), report.code, who) for who in people)
+        *(service.upload(lan, report.code, pdf(), secrets.token_hex(16)) for _ in range(6)),
+        return_exceptions=True,
     )
-    assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409, 409, 409]
-    assert len(api.files()) == 30
+    assert sorted(type(answer).__name__ for answer in answers) == ["Media"] * 2 + ["TooManyFiles"] * 4
+    assert len(api.files()) == 8 * 3 + 2

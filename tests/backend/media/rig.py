@@ -16,6 +16,9 @@ from litestar import Litestar
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
 from backend.citizens.service import CitizenService
+from backend.media.scanner import NoScanner
+from backend.media.service import MediaService
+from backend.media.store import store_of
 from backend.reports.service import ReportService
 from backend.reports.types import Changed, Submission
 from backend.routing.service import RoutingService
@@ -23,7 +26,7 @@ from backend.tenancy.service import TenancyService
 from foundation.clock import SystemClock
 from foundation.database.database import Database
 from foundation.identity.authenticator import Authenticator
-from foundation.identity.principal import Origin
+from foundation.identity.principal import CitizenPrincipal, Origin
 from foundation.ids import new_uuid
 from foundation.limits.limiter import Limiter
 from foundation.policy.engine import PolicyEngine
@@ -68,12 +71,27 @@ class MediaApi:
     keycloak: world.Keycloak
     refusals: RefusalCounter
 
+    async def citizen(self, who: str) -> CitizenPrincipal:
+        """Somebody who has just signed in."""
+        signed_in = replace(session(world.CITIZENS, who, acr="aal1"), auth_time=datetime.now(UTC))
+        return await self.citizens.principal_of(signed_in, Origin(str(new_uuid()), "203.0.113.0"))
+
+    def service(self, processor: Any) -> MediaService:
+        """The service alone, with another processor."""
+        settings = MediaSettings(folder=self.folder, link_key_file=self.folder, scan_required=False)
+        return MediaService(
+            database=self.database,
+            policy=PolicyEngine.load(POLICIES),
+            store=store_of(settings),
+            processor=processor,
+            scanner=NoScanner(),
+            clock=SystemClock(),
+            new_id=new_uuid,
+        )
+
     async def report(self, who: str = "lan") -> Changed:
         """A fresh report of a citizen."""
-        now = datetime.now(UTC)
-        signed_in = replace(session(world.CITIZENS, who, acr="aal1"), auth_time=now)
-        origin = Origin(str(new_uuid()), "203.0.113.0")
-        principal = await self.citizens.principal_of(signed_in, origin)
+        principal = await self.citizen(who)
         place = Submission("street_light", HOAN_KIEM, "Ngõ 12 phố Hàng Bài", TEXT, 21.0245, 105.8516)
         return await self.reports.submit(principal, place, key())
 
