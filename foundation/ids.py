@@ -20,6 +20,7 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LOOKALIKES = str.maketrans({"I": "1", "L": "1", "O": "0"})
 _LONGEST_CODE = 64
 _CODE = re.compile(rf"[{_CROCKFORD}]{{16}}")
+_UNIT_CODE = re.compile(r"[0-9]{5}|[CDP][0-9]{4}")
 _SEALED_VERSION = b"\x01"
 
 
@@ -65,6 +66,11 @@ def parse_report_code(text: str) -> str:
 def show_report_code(code: str) -> str:
     """A code as people read it: 4-4-4-4."""
     return "-".join(code[start : start + 4] for start in range(0, 16, 4))
+
+
+def is_unit_code(text: str) -> bool:
+    """Whether `text` can be the code of a unit; what can't is none, and not asked of the database."""
+    return _UNIT_CODE.fullmatch(text) is not None
 
 
 class GlobalIds:

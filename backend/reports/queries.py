@@ -46,7 +46,7 @@ from foundation.database.database import Database
 from foundation.database.read_scope import ReadScope
 from foundation.errors import InvalidInput, NotFound, Refusal
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
-from foundation.ids import parse_report_code
+from foundation.ids import is_unit_code, parse_report_code
 from foundation.paging import MAX_PAGE, Page, PageRequest, Position
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import Activity, AuditEvent
@@ -198,7 +198,7 @@ class ReportQueries:
             return None if listable.everything else sorted(listable.units)
         if len(codes) > MAX_UNITS_ASKED:
             raise InvalidInput("units")
-        rows = await scope.rows(UNIT_IDS, list(codes))
+        rows = await scope.rows(UNIT_IDS, [code for code in codes if is_unit_code(code)])
         found = {row["id"] for row in rows}
         return sorted(found if listable.everything else found & listable.units)
 

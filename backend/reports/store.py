@@ -13,7 +13,7 @@ from foundation.database.jobs import enqueue
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import NotFound
 from foundation.identity.principal import OfficialPrincipal
-from foundation.ids import NewId
+from foundation.ids import NewId, is_unit_code
 from foundation.vietnamese import words
 
 FAN_OUT = "reports.fan_out"
@@ -89,6 +89,8 @@ async def unit_path(work: UnitOfWork, unit_id: int) -> UnitPath:
 
 async def unit_that_takes_reports(work: UnitOfWork, code: str, now: datetime) -> int | None:
     """The inner id of an active unit of the city, None when there is no such one."""
+    if not is_unit_code(code):
+        return None
     row = await work.connection.execute(_TAKES_REPORTS, {"code": code, "day": now.astimezone(HANOI).date()})
     unit: int | None = row.scalar()
     return unit

@@ -4,6 +4,7 @@ from backend.tenancy.types import Unit, UnitPage
 from foundation.database.database import Database
 from foundation.errors import InvalidInput, NotFound
 from foundation.identity.principal import OfficialPrincipal, Principal
+from foundation.ids import is_unit_code
 from foundation.paging import MAX_PAGE
 from foundation.recording import Activity, AuditEvent
 from foundation.vietnamese import fold
@@ -68,7 +69,9 @@ class TenancyQueries:
         """One unit by its code. Raises NotFound for hidden and absent alike."""
         intent = AuditEvent("unit.read", activity=Activity.READ)
         async with self._database.read_scope(principal, intent) as scope:
-            row = await scope.row(_UNIT, code, _party_units(principal))
+            row = None
+            if is_unit_code(code):
+                row = await scope.row(_UNIT, code, _party_units(principal))
             if row is None:
                 raise NotFound
         return Unit(row["code"], row["name"], row["kind"], row["parent_code"])

@@ -30,6 +30,8 @@ class Database:
             pool_timeout=CONNECT_SECONDS,
             # A database that restarted must not fail the next caller for each connection it killed.
             pool_pre_ping=True,
+            # Else the text of every fault holds what was written: places and words of citizens, in the logs.
+            hide_parameters=True,
             connect_args={"timeout": CONNECT_SECONDS},
         )
         self._pool: asyncpg.Pool | None = None

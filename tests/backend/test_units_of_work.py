@@ -1,6 +1,7 @@
 """Transactions: nothing without a commit, nothing without an event, no principal left on a connection."""
 
 import asyncio
+import traceback
 
 import asyncpg
 import pytest
@@ -140,3 +141,11 @@ async def test_failing_event_stops_the_effect(world: World, database: Database) 
         await world.reports.submit(citizen, SUBMISSION, key())
     with connect(database.settings(database.superuser)) as superuser:
         assert superuser.execute("SELECT count(*) FROM reports.report").fetchone() == (0,)
+
+
+async def test_fault_of_the_database_does_not_tell_what_was_written(world: World, database: Database) -> None:
+    with connect(database.settings(database.superuser)) as connection:
+        connection.execute("REVOKE INSERT ON ALL TABLES IN SCHEMA reports FROM backend_app")
+    with pytest.raises(DBAPIError) as fault:
+        await world.submitted()
+    assert "Hàng Bài" not in "".join(traceback.format_exception(fault.value))

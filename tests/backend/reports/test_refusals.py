@@ -5,6 +5,7 @@ import pytest
 from backend.reports.errors import IllegalTransition, SameUnit, UnknownUnit
 from backend.reports.types import ClosingReason, ReportState, Submission
 from backend.routing.errors import UnknownCategory, UnknownWard
+from backend.tenancy.queries import TenancyQueries
 from foundation.errors import Forbidden, InvalidInput, NotFound, VersionConflict
 from foundation.paging import PageRequest
 from tests.backend.world import CONSTRUCTION, HOAN_KIEM, SOC_SON, TEXT, World, connect, key
@@ -156,3 +157,12 @@ async def test_units_asked_are_narrowed_to_those_granted(world: World) -> None:
         await world.official("minh"), PageRequest(10), (SOC_SON, HOAN_KIEM), None
     )
     assert page.items == ()
+
+
+async def test_what_can_be_no_code_of_a_unit_is_an_unknown_unit_and_no_fault(world: World) -> None:
+    officer, code = await world.official("minh"), (await world.submitted()).code
+    with pytest.raises(UnknownUnit):
+        await world.reports.forward(officer, code, 1, "\x00", "x", key())
+    with pytest.raises(NotFound):
+        await TenancyQueries(world.database).unit(officer, "\x00")
+    assert (await world.queries.of_units(officer, PageRequest(10), ("\x00",), None)).items == ()
