@@ -1,6 +1,7 @@
 """Whether a container's service can do its work: exit code 0. Standard library and our settings alone.
 
-healthy.py api HOST PORT CA_FILE [CERTIFICATE KEY] — `/health/ready` over TLS, HOST being the name in the certificate;
+healthy.py api HOST PORT CA_FILE [CERTIFICATE KEY] — `/health/ready` over TLS, HOST being the name in the
+certificate;
 healthy.py database SETTINGS — the service's own role reaches its database.
 """
 
