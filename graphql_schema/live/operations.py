@@ -88,6 +88,10 @@ class LiveOperations:
             raise Unauthenticated
         return principal
 
+    async def refused(self, principal: Principal, refusal: Refusal) -> None:
+        """Record a refusal that no service has seen."""
+        await self._gateway.refused(principal, AuditEvent(ACTION, activity=Activity.READ), refusal)
+
     async def again(self, parts: RequestParts) -> Principal:
         """Who follows one thing more on a connection that was let in. Raises a Refusal, recorded.
 
@@ -108,7 +112,7 @@ class LiveOperations:
         person = person_of(principal)
         if self._following[person] >= MAX_OF_PERSON or self._following.total() >= MAX_FOLLOWING:
             refusal = TooManyFollowing()
-            await self._gateway.refused(principal, AuditEvent(ACTION, activity=Activity.READ), refusal)
+            await self.refused(principal, refusal)
             raise refusal
         self._following[person] += 1
         try:
@@ -129,7 +133,7 @@ class LiveOperations:
             if needed.acr is not None or needed.max_age is not None:
                 self._gateway.check_step_up(principal, needed.acr or "aal1", needed.max_age)
         except (RequestRefused, StepUpRequired) as refusal:
-            await self._gateway.refused(principal, AuditEvent(ACTION, activity=Activity.READ), refusal)
+            await self.refused(principal, refusal)
             raise
         return document
 

@@ -49,24 +49,31 @@ class EventStream:
     ) -> None:
         """One stream, or one refusal as JSON."""
         try:
-            if scope["method"] != "POST":
-                raise transport.MethodRefused
-            transport.check_content_type(headers)
             principal = await self._live.authenticate(parts)
-            async with asyncio.timeout(self._limits.body_seconds):
-                request = transport.request_of_body(
-                    await transport.read_body(receive, self._limits.body_octets)
-                )
+            try:
+                request = await self._request(scope, receive, headers)
+            except RequestRefused as refusal:
+                await self._live.refused(principal, refusal)
+                raise
             async with self._live.counted(principal):
                 document = await self._live.admitted(principal, request)
                 await self._stream(principal, document, request, parts, receive, send)
         except DocumentInvalid as invalid:
             errors = [error_of(invalid.code, error.message, parts.request_id) for error in invalid.errors]
             await _answer(send, 400, errors, parts)
-        except TimeoutError:
-            await _refuse(send, transport.BodyTooSlow(), parts)
         except Refusal as refusal:
             await _refuse(send, refusal, parts)
+
+    async def _request(self, scope: HTTPScope, receive: Receive, headers: Headers) -> GraphQLRequest:
+        if scope["method"] != "POST":
+            raise transport.MethodRefused
+        transport.check_content_type(headers)
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                body = await transport.read_body(receive, self._limits.body_octets)
+        except TimeoutError as error:
+            raise transport.BodyTooSlow from error
+        return transport.request_of_body(body)
 
     async def _stream(
         self,

@@ -350,6 +350,21 @@ async def test_stream_without_token_is_refused_with_a_challenge(live: Live) -> N
     assert (status, headers["www-authenticate"].split()[0]) == (401, "DPoP")
 
 
+async def test_stream_of_what_is_no_request_is_a_recorded_refusal(live: Live) -> None:
+    async with Stream(live.app, [{"query": QUERY}]) as stream:
+        status, _ = await stream.start()
+    assert (status, live.gateway.codes) == (422, ["graphql.batching"])
+
+
+async def test_refused_subscriptions_are_recorded(live: Live) -> None:
+    async with Socket(live.app) as socket:
+        await socket.let_in("DPoP lan")
+        for number in range(operations.MAX_OF_PERSON + 1):
+            socket.say(subscribe(str(number)))
+        await socket.hear()
+    assert live.gateway.codes == ["limits.too_many_following"]
+
+
 async def test_stream_of_a_query_is_refused(live: Live) -> None:
     async with Stream(live.app, {"query": "{ viewer { __typename } }"}) as stream:
         status, _ = await stream.start()
