@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from stack.accounts import Account
 from stack.errors import StackError
 from stack.home import ROOT, Home
 from stack.packages import program
@@ -34,7 +35,15 @@ class ClamAv:
 
     @property
     def _configuration(self) -> Path:
-        return self.home.folder / "settings" / "clamd.conf"
+        return self._folder / "clamd.conf"
+
+    @property
+    def account(self) -> Account:
+        """Who it runs as: our own account, or as root the package's."""
+        if os.geteuid() != 0:
+            return Account()
+        entry = pwd.getpwnam(_ACCOUNT)
+        return Account(entry.pw_uid, entry.pw_gid)
 
     def prepare(self) -> None:
         """Write its configuration and signatures, where its own account reads them."""
@@ -42,20 +51,25 @@ class ClamAv:
         signatures = self._folder / "signatures"
         signatures.mkdir(mode=0o711, parents=True, exist_ok=True)
         shutil.copy(_SOURCE / "eicar.hdb", signatures / "eicar.hdb")
-        values = {"database": signatures, "socket": self.socket, "user": ""}
-        if os.geteuid() == 0:
-            values["user"] = f"User {_ACCOUNT}"
-            account = pwd.getpwnam(_ACCOUNT)
-            for path in (self._folder, signatures, signatures / "eicar.hdb"):
-                os.chown(path, account.pw_uid, account.pw_gid)
+        values = {"database": signatures, "socket": self.socket}
         text = (_SOURCE / "clamd.conf.template").read_text(encoding="utf-8")
         for name, value in values.items():
             text = text.replace("{" + name + "}", str(value))
         self._configuration.write_text(text, encoding="utf-8")
+        for path in (self._folder, self._configuration, signatures, signatures / "eicar.hdb"):
+            self.account.own(path)
 
     def part(self) -> Part:
         """The daemon as a part."""
-        return Part("clamav", self.command, self.answers, ready_seconds=60)
+        # Its account is taken before it starts: a process that changes its own outlives a killed parent.
+        return Part(
+            "clamav",
+            self.command,
+            self.answers,
+            options=self.account.process_options(),
+            ready_seconds=60,
+            folder=Path("/"),
+        )
 
     def command(self) -> list[str]:
         """How it is started. Raises StackError when it is not on the machine."""

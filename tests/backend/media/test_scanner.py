@@ -26,7 +26,13 @@ def clamd(test_home: Home) -> Iterator[Path]:
     """The real daemon's socket; its signatures know EICAR's test file alone."""
     clamav = ClamAv(test_home)
     clamav.prepare()
-    process = subprocess.Popen(clamav.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        clamav.command(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        **clamav.account.process_options(),
+    )
     try:
         until = time.monotonic() + 60
         while not clamav.answers() and time.monotonic() < until:
