@@ -48,6 +48,9 @@ class ClamAv:
     def prepare(self) -> None:
         """Write its configuration and signatures, where its own account reads them."""
         self.home.prepare_sockets()
+        # Begun anew, and given away from the inside out: whoever took the daemon over could else put links in
+        # the place of what is written and given away here, and own any file of the machine.
+        shutil.rmtree(self._folder, ignore_errors=True)
         signatures = self._folder / "signatures"
         signatures.mkdir(mode=0o711, parents=True, exist_ok=True)
         shutil.copy(_SOURCE / "eicar.hdb", signatures / "eicar.hdb")
@@ -56,7 +59,7 @@ class ClamAv:
         for name, value in values.items():
             text = text.replace("{" + name + "}", str(value))
         self._configuration.write_text(text, encoding="utf-8")
-        for path in (self._folder, self._configuration, signatures, signatures / "eicar.hdb"):
+        for path in (signatures / "eicar.hdb", signatures, self._configuration, self._folder):
             self.account.own(path)
 
     def part(self) -> Part:
