@@ -28,7 +28,8 @@ PEOPLE = ["Nguyễn Văn An", "Trần Thị Ánh", "Lê Ân", "Phạm Gia Bảo"
           "Đặng Duy", "Ngô Đạt", "Đỗ Đức", "Lý Giang", "Trần Hà", "Lê Hải", "Phan Hạnh", "Đinh Hoa",
           "Cao Hòa", "Mai Huệ", "Tạ Khánh", "Lê Lan", "Vũ Lân", "Hồ Long", "Trịnh Mai", "Đào Minh", "Lê Minh",
           "Nguyễn Minh", "Lương Nga", "Hà Oanh", "Chu Phú", "Lê Phương", "Kiều Quân", "Tô Sơn", "Võ Tâm",
-          "Lê Tân", "Vũ Tú", "Đoàn Tuấn", "Lê Uyên", "Hà Vân", "Lê Vi", "Trương Xuân", "Nguyễn Yến"]  # fmt: skip
+          "Lê Tân", "Vũ Tú", "Đoàn Tuấn", "Lê Uyên", "Hà Vân", "Lê Vi", "Trương Xuân",
+          "Nguyễn Yến"]  # fmt: skip
 
 
 def test_people_are_in_golden_order() -> None:
