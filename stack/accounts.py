@@ -29,7 +29,7 @@ class Account:
     def own(self, path: Path) -> None:
         """Make `path` this account's."""
         if self.uid is not None:
-            os.chown(path, self.uid, self.gid if self.gid is not None else -1)
+            os.chown(path, self.uid, self.gid if self.gid is not None else -1, follow_symlinks=False)
 
     def reaches(self, folder: Path) -> bool:
         """Whether this account may walk down to `folder` (its nearest existing ancestor counts)."""

@@ -167,11 +167,20 @@ class PostgresCluster:
             "log_parameter_max_length_on_error": "0",
         }
         lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
-        (self.data / "postgresql.auto.conf").write_text("".join(lines), encoding="utf-8")
+        self._replace("postgresql.auto.conf", lines)
         rules = ["local all all scram-sha-256\n"]
         if self.tcp_port:
             rules.append("host all all 127.0.0.1/32 scram-sha-256\n")
-        (self.data / "pg_hba.conf").write_text("".join(rules), encoding="utf-8")
+        self._replace("pg_hba.conf", rules)
+
+    def _replace(self, name: str, lines: list[str]) -> None:
+        """A new file in the data folder. Its account may have put a link there: none is followed."""
+        path = self.data / name
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.writelines(lines)
+        self.account.own(path)
 
     def is_ready(self) -> bool:
         """Whether the server takes connections."""

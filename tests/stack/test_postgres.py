@@ -1,8 +1,11 @@
 """The clusters trust nobody, and copies of a database keep their rights."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
+from stack.home import Home
 from stack.postgres import PostgresCluster
 from tests.conftest import Database
 
@@ -53,3 +56,21 @@ def test_stranger_has_no_right_on_a_copy(database: Database) -> None:
 def test_password_files_are_the_owners_only(database: Database) -> None:
     modes = {path.stat().st_mode & 0o777 for path in database.cluster.home.folder.glob("secrets/*")}
     assert modes == {0o600}
+
+
+def test_link_in_the_data_folder_is_not_followed(test_home: Home, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine", encoding="utf-8")
+    cluster = PostgresCluster(test_home, "linked", durable=False)
+    cluster.initialise()
+    try:
+        for name in ("pg_hba.conf", "postgresql.auto.conf"):
+            (cluster.data / name).unlink()
+            (cluster.data / name).symlink_to(victim)
+        cluster.command()
+        assert (victim.read_text(encoding="utf-8"), (cluster.data / "pg_hba.conf").is_symlink()) == (
+            "mine",
+            False,
+        )
+    finally:
+        cluster.remove()

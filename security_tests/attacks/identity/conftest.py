@@ -102,6 +102,13 @@ def _settings(
         officials=replace(settings.identity.officials, issuer=f"{forger.keycloak_url}/realms/hanoi-ioc"),
         introspection=KeycloakClientSettings(client_id="ioc-backend", key_file=key_file),
     )
+    # No edge stands before this process: what is tried here is the api's own door.
+    tls = replace(settings.tls, client_ca_file=None)
     return replace(
-        settings, listen_port=port, identity=identity, trusted_proxies=["127.0.0.1/32"], **databases
+        settings,
+        listen_port=port,
+        tls=tls,
+        identity=identity,
+        trusted_proxies=["127.0.0.1/32"],
+        **databases,
     )

@@ -38,6 +38,7 @@ def build() -> strawberry.Schema:
     return strawberry.Schema(
         query=merge_types("Query", (*schema.QUERIES, StrictQuery)),
         mutation=merge_types("Mutation", schema.MUTATIONS),
+        subscription=merge_types("Subscription", schema.SUBSCRIPTIONS),
         config=schema.config(),
     )
 
