@@ -22,7 +22,8 @@ def strict(running_stack: RunningStack, tmp_path_factory: pytest.TempPathFactory
     settings = load(running_stack.home / "settings" / "api.toml", ApiSettings)
     folder = tmp_path_factory.mktemp("strict")
     module = "security_tests.attacks.identity.strict_api"
-    elsewhere = replace(settings, listen_port=free_port())
+    # No edge stands before this process, so it asks for no certificate of one.
+    elsewhere = replace(settings, listen_port=free_port(), tls=replace(settings.tls, client_ca_file=None))
     with started(elsewhere, running_stack.endpoints.ca_file, folder, module) as api:
         yield api
 
