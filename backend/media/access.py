@@ -25,7 +25,7 @@ def released_resource(row: Any) -> Resource:
 
 
 def media_of(row: Any, report_code: str) -> Media:
-    """A row as a value."""
+    """A row as a value; `media_version` is the file's own, for a report's stands in the same rows."""
     return Media(
         id=row["id"],
         report_code=report_code,
@@ -36,4 +36,5 @@ def media_of(row: Any, report_code: str) -> Media:
         height=row["height"],
         octets=row["octets"],
         created_at=row["created_at"],
+        version=row["media_version"],
     )

@@ -164,6 +164,7 @@ class MediaService:
             sql.CHANGE,
             (
                 self._new_id(),
+                "media.added",
                 f"report:{row['code']}",
                 row["version"],
                 media.created_at,

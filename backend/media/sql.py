@@ -29,17 +29,40 @@ INSERT INTO media.object (id, report_id, position, uploader_id, kind, state, con
                           created_at)
 VALUES ($1, $2, $3, $4, $5, 'private', $6, $7, $8, $9, $10)
 """
-CHANGE = """
-INSERT INTO changes.change (id, kind, resource, version, at, units, citizen_id)
-VALUES ($1, 'media.added', $2, $3, $4, $5::int[], $6)
-"""
-_MEDIA = "m.id, m.kind, m.state, m.content, m.width, m.height, m.octets, m.created_at"
+_MEDIA = (
+    "m.id, m.kind, m.state, m.content, m.width, m.height, m.octets, m.created_at, m.version AS media_version"
+)
 # What the caller may not read of the report is NULL; a released file is there all the same.
 ONE = f"""
-SELECT {_MEDIA}, {_REPORT} FROM media.object m
+SELECT {_MEDIA}, {_REPORT}, r.visible_units FROM media.object m
 LEFT JOIN reports.report r ON r.id = m.report_id LEFT JOIN tenancy.unit h ON h.id = r.handler_id
 WHERE m.id = $1 AND m.state <> 'lost'
 """  # noqa: S608 - constants of this file
-OF_REPORT = f"""
-SELECT {_MEDIA} FROM media.object m WHERE m.report_id = $1 AND m.state <> 'lost' ORDER BY m.position LIMIT $2
+# Of every report of a list at once, under the same walls as one.
+REPORTS = f"""
+SELECT {_REPORT} FROM (SELECT DISTINCT k.report_id FROM reports.report_by_reader k
+  WHERE k.reader = ANY($2::uuid[]) AND k.code = ANY($1::text[])) seen
+JOIN reports.report r ON r.id = seen.report_id JOIN tenancy.unit h ON h.id = r.handler_id
 """  # noqa: S608 - constants of this file
+CITY_REPORTS = f"""
+SELECT {_REPORT} FROM reports.report r JOIN tenancy.unit h ON h.id = r.handler_id
+WHERE r.code = ANY($1::text[])
+"""  # noqa: S608 - constants of this file
+OF_REPORTS = f"""
+SELECT asked.id AS report_id, entry.* FROM unnest($1::uuid[]) asked(id) CROSS JOIN LATERAL (
+  SELECT {_MEDIA} FROM media.object m WHERE m.report_id = asked.id AND m.state <> 'lost'
+  ORDER BY m.position LIMIT $2) entry
+"""  # noqa: S608 - constants of this file
+# Anybody's, by the public code.
+RELEASED = """
+SELECT id, kind, 'released' AS state, content, width, height, octets, created_at, version AS media_version
+FROM media.released_of($1)
+"""
+CHANGE_STATE = """
+UPDATE media.object SET state = $2, version = version + 1, released_at = $3, released_by = $4
+WHERE id = $1 RETURNING version
+"""
+CHANGE = """
+INSERT INTO changes.change (id, kind, resource, version, at, units, citizen_id)
+VALUES ($1, $2, $3, $4, $5, $6::int[], $7)
+"""

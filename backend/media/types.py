@@ -59,6 +59,8 @@ class Media:
     height: int | None
     octets: int
     created_at: datetime
+    version: int = 1
+    """Rises when it is released or taken back."""
 
     @property
     def sizes(self) -> tuple[Size, ...]:
@@ -66,6 +68,16 @@ class Media:
         if self.kind is MediaKind.DOCUMENT:
             return (Size.DOCUMENT,)
         return (Size.THUMB, Size.LARGE, Size.FULL)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaChanged:
+    """What a change of a file answers."""
+
+    id: UUID
+    report_code: str
+    version: int
+    state: MediaState
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Reserved."""
+"""Release of files by an officer, and what the public page shows of them."""
 
 from migrations.sql import run
 
