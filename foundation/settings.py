@@ -154,6 +154,43 @@ class MediaSettings(Section, frozen=True):
             raise ValueError("media.scan_required needs media.scanner_socket")
 
 
+Version = Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,4})(\.(0|[1-9][0-9]{0,4})){2}$")]
+"""`1.2.3`, compared number by number."""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+class AppSettings(Section, frozen=True):
+    """Versions of one app. Below `minimum` it is refused; below `recommended` it asks for an update itself."""
+
+    minimum: Version
+    recommended: Version
+    store: Annotated[str, msgspec.Meta(pattern=r"^https://[!-~]{4,200}$")]
+    """Where the update is."""
+
+    def __post_init__(self) -> None:
+        if _numbers(self.minimum) > _numbers(self.recommended):
+            raise ValueError("apps: minimum is above recommended")
+
+
+APPS = {
+    "ihanoi-app": AppSettings(
+        minimum="1.0.0", recommended="1.0.0", store="https://ihanoi.hanoi.gov.vn/ung-dung"
+    ),
+    "ioc-ipad": AppSettings(minimum="1.0.0", recommended="1.0.0", store="https://ioc.hanoi.gov.vn/ung-dung"),
+}
+
+
+class AppsSettings(Section, frozen=True):
+    """Apps that are served (header `Ioc-App`), by the name of their client in Keycloak."""
+
+    required: bool | None = None
+    """Whether whoever is signed in must name the app. None: in production."""
+    versions: dict[str, AppSettings] = APPS
+
+
 class ApiSettings(Section, frozen=True):
     """services/api.py."""
 
@@ -170,9 +207,14 @@ class ApiSettings(Section, frozen=True):
     """64 bytes for AES-SIV: global ids and cursors."""
     policies_folder: Path
     operations_folder: Path
-    """Trusted documents (*.graphql): the only ones that production runs."""
+    """Trusted documents (*.graphql) of the next versions of the apps; not in production."""
+    manifests_folder: Path | None = None
+    """Manifests (*.json) of the app versions in the field: production needs them, and runs nothing else."""
+    apps: AppsSettings = AppsSettings()
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     trusted_proxies: list[str] = []
+    city_networks: list[str] = []
+    """Networks of the city's own offices."""
     policy_sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     """Share of the lists whose rows are decided again; 1 in tests."""
     limits: LimitsSettings = LimitsSettings()
@@ -180,7 +222,7 @@ class ApiSettings(Section, frozen=True):
     """None: this process neither takes nor hands out files."""
 
     def __post_init__(self) -> None:
-        for network in self.trusted_proxies:
+        for network in (*self.trusted_proxies, *self.city_networks):
             ipaddress.ip_network(network)
         if self.environment == "production" and self.media is not None and not self.media.scan_required:
             raise ValueError("production takes no file that was not scanned: media.scan_required")
