@@ -188,7 +188,7 @@ class AppsSettings(Section, frozen=True):
 
     required: bool | None = None
     """Whether whoever is signed in must name the app. None: in production."""
-    versions: dict[str, AppSettings] = APPS
+    versions: dict[str, AppSettings] = msgspec.field(default_factory=lambda: dict(APPS))
 
 
 class ApiSettings(Section, frozen=True):
