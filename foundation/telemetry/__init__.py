@@ -1,0 +1,1 @@
+"""What operators see of a running system: metrics, traces, and logs without secrets and persons."""
