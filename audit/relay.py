@@ -43,6 +43,10 @@ async def ship(receiver: RelpConnection, leaves: list[Leaf]) -> None:
     await receiver.drain()
 
 
+def _nothing() -> None:
+    """For those who don't watch."""
+
+
 class Backoff:
     """Doubling pauses after failures."""
 
@@ -88,6 +92,14 @@ class Relay:
         self._backoff = Backoff()
         self._away_since: float | None = None
         self._alerted_at = 0.0
+        self.on_turn: Callable[[], None] = _nothing
+        """Called whenever the relay has done a round of its work, or waited for one."""
+        self.database_away = True
+
+    @property
+    def soc_away(self) -> bool:
+        """Whether the receiver took nothing when it was last asked. Lines queue in the database meanwhile."""
+        return self._away_since is not None
 
     async def run(self) -> None:
         """Serve for ever, waiting for a database that is away. Raises LogError if the log is not as left."""
@@ -97,12 +109,15 @@ class Relay:
                 connection = await self._connect()
                 try:
                     backoff.succeeded()
+                    self.database_away = False
                     await self._serve(self._make_writer(connection))
                 finally:
                     await self._drop_relp()
                     with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                         await connection.close(timeout=2)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                self.database_away = True
+                self.on_turn()
                 pause = backoff.failed()
                 log.error("database_unreachable", error=type(error).__name__, retry_in=pause)
                 await asyncio.sleep(pause)
@@ -111,11 +126,13 @@ class Relay:
         if not await writer.try_to_lock():
             log.info("relay_standing_by")
             # Polled: waiting inside a statement would meet the role's transaction_timeout.
-            while not await writer.try_to_lock():  # noqa: ASYNC110 - the other process can't set an event
+            while not await writer.try_to_lock():
+                self.on_turn()
                 await asyncio.sleep(STANDBY_SECONDS)
         log.info("relay_writing")
         self._moved_at = time.monotonic()
         while True:
+            self.on_turn()
             made = await writer.append(BATCH)
             await self._watch_the_watermark(writer, made)
             shipped = await self._ship(writer)

@@ -67,6 +67,13 @@ class TlsSettings(Section, frozen=True):
     """Only callers with a certificate of this authority are served: the edge. None: anybody."""
 
 
+class OperationsSettings(Section, frozen=True):
+    """Where a process answers its operators: health and metrics. On the loopback or an inner network."""
+
+    port: Port
+    host: str = "127.0.0.1"
+
+
 class AuditSettings(Section, frozen=True):
     """The log's origin: `ioc.hanoi.gov.vn/log/<backend|vault>/<epoch>`."""
 
@@ -163,7 +170,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 class AppSettings(Section, frozen=True):
-    """Versions of one app. Below `minimum` it is refused; below `recommended` it asks for an update itself."""
+    """Versions of one app. Below `minimum` it is refused; below `recommended` it asks for an update."""
 
     minimum: Version
     recommended: Version
@@ -220,6 +227,7 @@ class ApiSettings(Section, frozen=True):
     limits: LimitsSettings = LimitsSettings()
     media: MediaSettings | None = None
     """None: this process neither takes nor hands out files."""
+    operations: OperationsSettings | None = None
 
     def __post_init__(self) -> None:
         for network in (*self.trusted_proxies, *self.city_networks):
@@ -239,6 +247,7 @@ class WorkerSettings(Section, frozen=True):
     stalled_after_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
     media: MediaSettings | None = None
     """As the api's: orphans are swept."""
+    operations: OperationsSettings | None = None
 
 
 class EdgeEventsSettings(Section, frozen=True):
@@ -250,6 +259,7 @@ class EdgeEventsSettings(Section, frozen=True):
     """What the edge writes, one JSON object a refusal."""
     edge_pid_file: Path
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
+    operations: OperationsSettings | None = None
 
 
 class SocSettings(Section, frozen=True):
@@ -272,6 +282,7 @@ class RelaySettings(Section, frozen=True):
     audit: AuditSettings
     soc: SocSettings
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.25
+    operations: OperationsSettings | None = None
 
 
 class DirectorySettings(Section, frozen=True):
@@ -287,6 +298,7 @@ class DirectorySettings(Section, frozen=True):
     citizens_client: KeycloakClientSettings
     officials_client: KeycloakClientSettings
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
+    operations: OperationsSettings | None = None
 
 
 S = TypeVar("S", bound=Section)

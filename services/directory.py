@@ -18,9 +18,12 @@ from directory.keycloak_events import EventSource
 from foundation import logs
 from foundation.clock import Clock, SystemClock
 from foundation.database.connections import for_asyncpg
+from foundation.health import Health
 from foundation.identity.authenticator import keycloak_http
 from foundation.identity.client_assertion import ClientAssertion
 from foundation.settings import DirectorySettings, KeycloakClientSettings, load
+from services import probes
+from services.operations import operations
 
 log = structlog.get_logger()
 
@@ -33,6 +36,8 @@ async def main(settings: DirectorySettings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(keycloak_http(settings.keycloak_ca_file, 5.0))
         pool = await stack.enter_async_context(_pool(settings))
+        health = health_of(settings, pool, http)
+        await stack.enter_async_context(operations(settings.operations, health))
         work = [
             asyncio.create_task(follower.follow(settings.poll_seconds))
             for follower in followers(settings, pool, http, SystemClock())
@@ -40,6 +45,7 @@ async def main(settings: DirectorySettings) -> None:
         stopping = asyncio.create_task(stop.wait())
         log.info("directory_started", poll_seconds=settings.poll_seconds)
         done, _ = await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
+        health.drain()
         for task in [*work, stopping]:
             task.cancel()
         await asyncio.gather(*work, stopping, return_exceptions=True)
@@ -47,6 +53,16 @@ async def main(settings: DirectorySettings) -> None:
             # A follower ends only by a fault that nobody foresaw: the supervisor starts the process anew.
             task.result()
     log.info("directory_stopped")
+
+
+def health_of(settings: DirectorySettings, pool: asyncpg.Pool, http: httpx.AsyncClient) -> Health:
+    """Without Keycloak it does nothing: then it is not ready, and what it is asked for waits."""
+    health = Health("directory")
+    health.add("database", probes.database(lambda: pool))
+    for realm in (settings.citizens_realm, settings.officials_realm):
+        issuer = f"{settings.keycloak_url}/realms/{realm}"
+        health.add(f"keycloak_{realm.replace('-', '_')}", probes.keycloak(lambda: http, issuer))
+    return health
 
 
 def followers(

@@ -20,11 +20,16 @@ import structlog
 from audit.codes import NotLoggable, check_reason, prefix_of
 from audit.refusals import MAX_NETWORKS, OTHERS
 from foundation import logs
-from foundation.settings import EdgeEventsSettings, load, read_secret
+from foundation.database.connections import for_asyncpg
+from foundation.health import Health
+from foundation.settings import EdgeEventsSettings, load
+from services import probes
 from services.networks import UNKNOWN
+from services.operations import operations
 
 LARGEST_FILE = 4 * 1024 * 1024
 _READ = 1024 * 1024
+SILENT_SECONDS = 60.0
 _COUNT = "SELECT audit.count_refusals($1::inet[], $2::text[], $3::bigint[])"
 
 log = structlog.get_logger()
@@ -110,16 +115,7 @@ def counted(lines: Iterable[bytes]) -> Counter[tuple[str, str]]:
 
 async def write(settings: EdgeEventsSettings, counts: Counter[tuple[str, str]]) -> None:
     """Add counts to the database's present minute."""
-    database = settings.database
-    connection = await asyncpg.connect(
-        host=database.host,
-        port=database.port,
-        database=database.name,
-        user=database.user,
-        password=read_secret(database.password_file).decode(),
-        timeout=5,
-        command_timeout=5,
-    )
+    connection = await asyncpg.connect(**for_asyncpg(settings.database), timeout=5, command_timeout=5)
     try:
         rows = sorted(counts.items())
         await connection.execute(
@@ -149,9 +145,24 @@ async def run(settings: EdgeEventsSettings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     refusals = Refusals(settings.refusals_file, settings.edge_pid_file)
-    log.info("edge_events_started", poll_seconds=settings.poll_seconds)
+    health = Health("edge_events")
+    health.add("database", probes.role(settings.database))
+    async with operations(settings.operations, health):
+        log.info("edge_events_started", poll_seconds=settings.poll_seconds)
+        await count_until(stop, settings, refusals, health)
+    log.info("edge_events_stopped")
+
+
+async def count_until(
+    stop: asyncio.Event, settings: EdgeEventsSettings, refusals: Refusals, health: Health
+) -> None:
+    """`step` again and again; what was written before the end is counted, too."""
+    pulse = health.pulse("counting", SILENT_SECONDS)
     while True:
+        pulse.beat()
         stopping = stop.is_set()
+        if stopping:
+            health.drain()
         try:
             await step(settings, refusals)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -162,7 +173,6 @@ async def run(settings: EdgeEventsSettings) -> None:
             await asyncio.wait_for(stop.wait(), settings.poll_seconds)
         except TimeoutError:
             continue
-    log.info("edge_events_stopped")
 
 
 if __name__ == "__main__":

@@ -22,8 +22,14 @@ from audit.relp import Receiver, RelpConnection, client_context
 from foundation import logs
 from foundation.clock import SystemClock
 from foundation.database.connections import for_asyncpg
+from foundation.health import Health
 from foundation.ids import new_uuid
 from foundation.settings import DatabaseSettings, RelaySettings, SocSettings, load
+from services import probes
+from services.operations import operations
+
+SILENT_SECONDS = 120.0
+"""A batch may wait a minute for the receiver's word."""
 
 log = structlog.get_logger()
 
@@ -59,18 +65,34 @@ async def run(settings: RelaySettings) -> None:
     relay = Relay(
         lambda: connect(settings.database), make_writer, receiver_of(settings.soc), settings.poll_seconds
     )
+    health = health_of(relay)
     work = asyncio.create_task(relay.run())
+
+    def stop() -> None:
+        health.drain()
+        work.cancel()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, work.cancel)
-    log.info("relay_started", log=settings.audit.log)
-    try:
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
-    except LogError as error:
-        log.critical("log_not_as_left", error=str(error))
-        raise SystemExit(1) from error
+        loop.add_signal_handler(number, stop)
+    async with operations(settings.operations, health):
+        log.info("relay_started", log=settings.audit.log)
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+        except LogError as error:
+            log.critical("log_not_as_left", error=str(error))
+            raise SystemExit(1) from error
     log.info("relay_stopped")
+
+
+def health_of(relay: Relay) -> Health:
+    """Without the SOC it is ready: leaves are made and wait in the database, which is said."""
+    health = Health("relay")
+    health.add("database", probes.told(lambda: relay.database_away, "away"))
+    health.add("soc", probes.told(lambda: relay.soc_away, "away"), needed=False)
+    relay.on_turn = health.pulse("shipping", SILENT_SECONDS).beat
+    return health
 
 
 async def resend(settings: RelaySettings, epoch: int | None, start: int, end: int) -> None:

@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import contextlib
 import secrets
+import signal
 from pathlib import Path
 
 import procrastinate
@@ -18,10 +20,12 @@ from foundation import logs
 from foundation.clock import SystemClock
 from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
+from foundation.health import Health
 from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
 from foundation.settings import DatabaseSettings, WorkerSettings, load
-from services import housekeeping
+from services import housekeeping, probes
+from services.operations import operations
 
 CONCURRENCY = 4
 STOP_SECONDS = 20.0
@@ -61,27 +65,57 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
 
 
 async def run(settings: WorkerSettings) -> None:
-    """Work until SIGTERM or SIGINT; jobs under way get 20 s to end."""
+    """Work until SIGTERM or SIGINT; jobs under way get 20 s to end, and who does not is given back."""
     app, database = compose(settings)
     await database.open()
+    health = health_of(settings, database)
     try:
-        async with app.open_async():
+        async with app.open_async(), operations(settings.operations, health):
             log.info("worker_started", poll_seconds=settings.poll_seconds)
-            await app.run_worker_async(
-                name="worker",
-                concurrency=CONCURRENCY,
-                # No LISTEN: the notifying trigger is disabled, for it serialises commits.
-                listen_notify=False,
-                fetch_job_polling_interval=settings.poll_seconds,
-                abort_job_polling_interval=settings.poll_seconds * 10,
-                delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
-                shutdown_graceful_timeout=STOP_SECONDS,
-                update_heartbeat_interval=HEARTBEAT_SECONDS,
-                stalled_worker_timeout=float(settings.stalled_after_seconds),
-            )
+            work = asyncio.create_task(serve(app, settings))
+            stop_on_signals(health, work)
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
     finally:
         await database.close()
         log.info("worker_stopped")
+
+
+async def serve(app: procrastinate.App, settings: WorkerSettings) -> None:
+    """Fetch and run jobs until cancelled; then no more are fetched and those under way end."""
+    await app.run_worker_async(
+        name="worker",
+        concurrency=CONCURRENCY,
+        # No LISTEN: the notifying trigger is disabled, for it serialises commits.
+        listen_notify=False,
+        fetch_job_polling_interval=settings.poll_seconds,
+        abort_job_polling_interval=settings.poll_seconds * 10,
+        delete_jobs=procrastinate.jobs.DeleteJobCondition.SUCCESSFUL,
+        shutdown_graceful_timeout=STOP_SECONDS,
+        update_heartbeat_interval=HEARTBEAT_SECONDS,
+        stalled_worker_timeout=float(settings.stalled_after_seconds),
+        install_signal_handlers=False,
+    )
+
+
+def stop_on_signals(health: Health, work: "asyncio.Task[None]") -> None:
+    """SIGTERM and SIGINT: not ready from now on, and the work is asked to end."""
+
+    def stop() -> None:
+        health.drain()
+        work.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def health_of(settings: WorkerSettings, database: Database) -> Health:
+    """What it needs; without the scanner files wait, everything else goes on."""
+    health = Health("worker")
+    health.add("database", probes.database(lambda: database.pool))
+    if settings.media is not None and settings.media.scanner_socket is not None:
+        health.add("scanner", probes.scanner(settings.media.scanner_socket), needed=False)
+    return health
 
 
 def main() -> None:

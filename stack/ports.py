@@ -24,6 +24,15 @@ class Ports:
     soc: int
     api: int
     keycloak_inside: int
+    api_operations: int
+    worker_operations: int
+    relay_operations: int
+    directory_operations: int
+    edge_events_operations: int
+
+    def operations(self, service: str) -> int:
+        """Where a service of ours answers its operators."""
+        return int(getattr(self, f"{service}_operations"))
 
     @classmethod
     def following(cls, first: int) -> "Ports":
@@ -44,7 +53,7 @@ class Ports:
         """The ports that this home was made with; a new home begins at `first`."""
         file = folder / "ports.json"
         if file.exists():
-            ports = cls._with_edge(json.loads(file.read_text(encoding="utf-8")))
+            ports = cls._completed(json.loads(file.read_text(encoding="utf-8")))
             if first not in (None, ports.edge):
                 raise StackError(
                     "ports",
@@ -58,14 +67,13 @@ class Ports:
         return ports
 
     @classmethod
-    def _with_edge(cls, kept: dict[str, int]) -> "Ports":
-        """A home of before the edge: the edge takes the addresses that people know."""
+    def _completed(cls, kept: dict[str, int]) -> "Ports":
+        """A home of before: the edge takes the addresses that people know, what is new comes behind."""
         if "edge" not in kept:
             kept["edge"] = kept.pop("api")
+        missing = [one.name for one in fields(cls) if one.name not in kept]
         inside = max(kept.values())
-        for number, name in enumerate(("api", "keycloak_inside"), 1):
-            kept.setdefault(name, inside + number)
-        return cls(**kept)
+        return cls(**kept, **{name: inside + number for number, name in enumerate(missing, 1)})
 
     def check_free(self, new: bool) -> None:
         """Raises StackError naming the first port that is taken, and by whom if the system tells."""

@@ -14,6 +14,7 @@ from foundation.settings import (
     KeycloakClientSettings,
     LimitsSettings,
     MediaSettings,
+    OperationsSettings,
     RealmSettings,
     RelaySettings,
     Section,
@@ -101,6 +102,7 @@ class Services:
                 environment="development",
                 database=self.backend.settings("backend_worker"),
                 audit=audit,
+                operations=self._operations("worker"),
                 policies_folder=ROOT / "policies" / "backend",
                 media=self._media(),
             ),
@@ -108,12 +110,14 @@ class Services:
                 environment="development",
                 database=self.backend.settings("backend_relay", pool_size=2),
                 audit=audit,
+                operations=self._operations("relay"),
                 soc=self._soc(),
             ),
             "directory": DirectorySettings(
                 environment="development",
                 database=self.backend.settings("backend_directory", pool_size=2),
                 audit=audit,
+                operations=self._operations("directory"),
                 keycloak_url=self.keycloak_url,
                 keycloak_ca_file=self.certificates.authority,
                 citizens_realm=CITIZENS,
@@ -124,6 +128,7 @@ class Services:
             "edge_events": EdgeEventsSettings(
                 environment="development",
                 database=self.backend.settings("backend_edge", pool_size=1),
+                operations=self._operations("edge_events"),
                 refusals_file=self.home.folder / "run" / "edge" / "refused.jsonl",
                 edge_pid_file=self.home.folder / "run" / "edge" / "nginx.pid",
             ),
@@ -154,6 +159,7 @@ class Services:
             feed_database=self.backend.settings("backend_feed", pool_size=2),
             identity=identity,
             audit=audit,
+            operations=self._operations("api"),
             opaque_id_key_file=self.home.secret("opaque-ids"),
             policies_folder=ROOT / "policies" / "backend",
             operations_folder=ROOT / "mobile_contract" / "operations",
@@ -167,6 +173,9 @@ class Services:
             link_key_file=self.home.secret("media-links"),
             scanner_socket=ClamAv(self.home).socket,
         )
+
+    def _operations(self, service: str) -> OperationsSettings:
+        return OperationsSettings(port=self.ports.operations(service))
 
     def _client(self, client_id: str) -> KeycloakClientSettings:
         return KeycloakClientSettings(
