@@ -39,7 +39,7 @@ def signed_in(
     ) as connection:
         if city:
             connection.execute("SET LOCAL ROLE backend_city")
-        values = (citizen or NOBODY, citizen, ",".join(map(str, units)))
+        values = (citizen or NOBODY, citizen, ",".join(map(str, units)), "")
         connection.execute(re.sub(r"\$\d", "%s", APPLY).encode(), values)
         yield connection
         connection.rollback()

@@ -17,7 +17,7 @@ import yaml
 from foundation.database.connections import for_psycopg
 from foundation.ids import new_uuid
 from foundation.settings import DatabaseSettings, load
-from foundation.vietnamese import person_key, sort_key
+from foundation.vietnamese import fold, person_key, sort_key
 
 BACKEND = Path(__file__).parent.parent / "backend"
 CITY = "C0001"
@@ -40,8 +40,11 @@ VALUES (%(id)s, %(code)s, nullif(%(category)s, ''), (SELECT id FROM tenancy.unit
 ON CONFLICT (code, from_day) DO NOTHING
 """
 _OFFICIAL = """
-INSERT INTO tenancy.official (id, issuer, subject, name, name_key)
-VALUES (%(id)s, %(issuer)s, %(subject)s, %(name)s, %(name_key)s) ON CONFLICT (issuer, subject) DO NOTHING
+INSERT INTO tenancy.official (id, issuer, subject, name, name_key, search_text, username, email, unit_id,
+                              activated_on)
+VALUES (%(id)s, %(issuer)s, %(subject)s, %(name)s, %(name_key)s, %(search_text)s, %(username)s, %(email)s,
+        (SELECT id FROM tenancy.unit WHERE code = %(organisation)s), %(from_day)s)
+ON CONFLICT (issuer, subject) DO NOTHING
 """
 _DUTY = """
 INSERT INTO tenancy.duty (id, official_id, unit_id, kind, from_day)
@@ -74,7 +77,18 @@ def load_people(connection: psycopg.Connection, people: dict[str, Any], issuer: 
     for person in people["officials"]:
         name = f"{person['family_name']} {person['given_name']}"
         identity = {"issuer": issuer, "subject": person["id"]}
-        row = {"id": new_uuid(), "name": name, "name_key": person_key(name), **identity}
+        row = {
+            "id": new_uuid(),
+            "name": name,
+            "name_key": person_key(name),
+            "search_text": fold(f"{name} {person.get('username', '')}"),
+            "username": person.get("username"),
+            "email": person.get("email"),
+            # Who has one duty belongs where it is.
+            "organisation": person.get("organisation", person["duties"][0]["unit"]),
+            "from_day": BEGINNING,
+            **identity,
+        }
         connection.execute(_OFFICIAL, row)
         for duty in person["duties"]:
             connection.execute(_DUTY, {"id": new_uuid(), "from_day": BEGINNING, **identity, **duty})

@@ -13,7 +13,7 @@ from foundation.recording import Activity, AuditEvent
 
 CITY_OPERATOR = "city_operator"
 
-_RESOLVE = "SELECT official_id, unit_id, duties, units FROM tenancy.resolve($1, $2, $3, $4)"
+_RESOLVE = "SELECT official_id, unit_id, duties, units, administered FROM tenancy.resolve($1, $2, $3, $4)"
 _PROFILE = """
 SELECT o.name, u.code, u.name AS unit_name, u.kind, p.code AS parent_code
 FROM tenancy.official o, tenancy.unit u LEFT JOIN tenancy.unit p ON p.id = u.parent_id
@@ -31,7 +31,7 @@ class TenancyService:
     async def principal_of(self, session: VerifiedSession, origin: Origin) -> OfficialPrincipal:
         """Duties in force today in Ha Noi, within the token's working unit.
 
-        Raises NoDutyHere for an unknown official or unit. An official without a duty is a principal
+        Raises NoDutyHere for an unknown official or unit, and for whom is suspended or has left. An official without a duty is a principal
         without units: he sees himself and nothing else.
         """
         day = self._clock.now().astimezone(HANOI).date()
@@ -50,6 +50,7 @@ class TenancyService:
             duties=duties,
             units=frozenset(row["units"]),
             city_level=any(duty.kind == CITY_OPERATOR for duty in duties),
+            administered=frozenset(row["administered"]),
         )
 
     async def me(self, principal: OfficialPrincipal) -> OfficialProfile:

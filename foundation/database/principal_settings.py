@@ -13,21 +13,21 @@ from foundation.identity.principal import (
 
 APPLY = (
     "SELECT set_config('ioc.subject', $1, true), set_config('ioc.citizen', $2, true),"
-    " set_config('ioc.units', $3, true)"
+    " set_config('ioc.units', $3, true), set_config('ioc.administers', $4, true)"
 )
 """One statement for both drivers' parameter style ($n); arguments from `settings_of`."""
 
 
-def settings_of(principal: Principal) -> tuple[str, str, str]:
-    """(ioc.subject, ioc.citizen, ioc.units). Empty means nothing: policies read with nullif(…, '')."""
+def settings_of(principal: Principal) -> tuple[str, str, str, str]:
+    """(ioc.subject, ioc.citizen, ioc.units, ioc.administers). Empty means nothing: policies read with nullif(…, '')."""
     match principal:
         case CitizenPrincipal():
-            return str(principal.citizen_id), str(principal.citizen_id), ""
+            return str(principal.citizen_id), str(principal.citizen_id), "", ""
         case OfficialPrincipal():
-            units = ",".join(str(unit) for unit in sorted(principal.units))
-            return str(principal.official_id), "", units
+            units, administered = _listed(principal.units), _listed(principal.administered)
+            return str(principal.official_id), "", units, administered
         case AnonymousPrincipal() | SystemPrincipal():
-            return "", "", ""
+            return "", "", "", ""
 
 
 def role_of(principal: Principal) -> str | None:
@@ -35,3 +35,7 @@ def role_of(principal: Principal) -> str | None:
     if isinstance(principal, OfficialPrincipal) and principal.city_level:
         return "backend_city"
     return None
+
+
+def _listed(units: frozenset[int]) -> str:
+    return ",".join(str(unit) for unit in sorted(units))

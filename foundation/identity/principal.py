@@ -38,10 +38,16 @@ class VerifiedSession:
     """SHA-256 of the access token: what introspection answers are remembered by."""
     unseen: bool = False
     """No first use of this session is noted yet: note it with its audit event."""
+    due: bool = False
+    """It is time to note that it is in use, for the owner's list of sessions."""
 
     def as_unseen(self) -> Self:
         """The same session, whose first use is to be noted."""
         return replace(self, unseen=True)
+
+    def as_due(self) -> Self:
+        """The same session, whose last use is to be noted."""
+        return replace(self, due=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,8 @@ class OfficialPrincipal:
     city_level: bool
     device: OfficialDevice | None = None
     """What the session is used on, once devices are enrolled (backend/devices)."""
+    administered: frozenset[int] = frozenset()
+    """Inner ids of the units whose people this person administers (duty unit_admin); they open no report."""
 
 
 @dataclass(frozen=True, slots=True)

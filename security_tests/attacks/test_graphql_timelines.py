@@ -8,7 +8,7 @@ from security_tests.attacks.database.work import Work, work_of
 
 
 def _work(scene: Scene, who: str, code: str) -> Work:
-    _, citizen, units = scene.settings_of(who)
+    _, citizen, units, _ = scene.settings_of(who)
     readers = [f"{int(unit):032x}" for unit in units.split(",") if unit] + ([citizen] if citizen else [])
     with scene.as_role("backend_app", who) as connection:
         return work_of(connection, MANY, [code], readers)

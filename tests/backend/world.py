@@ -59,6 +59,9 @@ PEOPLE = {
                 ("Thu Hà", "handler", CONSTRUCTION),
                 ("Đức Quang", "city_operator", CITY),
                 ("Mai Phương", "handler", "P0002"),
+                ("Thị Nga", "unit_admin", CITY),
+                ("Hải Sơn", "unit_admin", CITY),
+                ("Hải Yến", "unit_admin", HOAN_KIEM),
             ],
             start=1,
         )
@@ -66,8 +69,8 @@ PEOPLE = {
 }
 UNITS = dict(
     zip(
-        ("minh", "thao", "dung", "ha", "quang", "phuong"),
-        (HOAN_KIEM, HOAN_KIEM, SOC_SON, CONSTRUCTION, CITY, "P0002"),
+        ("minh", "thao", "dung", "ha", "quang", "phuong", "nga", "son", "yen"),
+        (HOAN_KIEM, HOAN_KIEM, SOC_SON, CONSTRUCTION, CITY, "P0002", CITY, CITY, HOAN_KIEM),
         strict=True,
     )
 )
@@ -82,7 +85,7 @@ def connect(settings: DatabaseSettings) -> psycopg.Connection:
 
 
 def seed(settings: DatabaseSettings) -> None:
-    """Reference data and the six officials."""
+    """Reference data and the nine officials."""
     with connect(settings) as connection, connection.transaction():
         connection.execute("SET LOCAL ROLE backend_owner")
         load_reference(connection)
@@ -131,7 +134,7 @@ class World:
         return await self.citizens.principal_of(session(CITIZENS, subject, acr="aal1"), self.origin())
 
     async def official(self, name: str) -> OfficialPrincipal:
-        """One of the six officials at their unit."""
+        """One of the nine officials at their unit."""
         number = list(UNITS).index(name) + 1
         subject = f"00000000-0000-4000-8000-00000000000{number}"
         return await self.tenancy.principal_of(session(OFFICIALS, subject, UNITS[name]), self.origin())

@@ -15,7 +15,7 @@ from tests.backend.world import CONSTRUCTION, HOAN_KIEM, SOC_SON, World, compose
 from tests.conftest import Database
 
 HIDDEN_PLACE = "Ngõ kín thôn Đông"
-NOBODY = ("", "", "")
+NOBODY = ("", "", "", "")
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Scene:
     database: Database
     facts: Mapping[str, Any]
 
-    def settings_of(self, who: str) -> tuple[str, str, str]:
+    def settings_of(self, who: str) -> tuple[str, str, str, str]:
         """What the services set for `who`: "minh" (Hoàn Kiếm), "lan" (a citizen), "nobody"."""
-        settings: tuple[str, str, str] = self.facts["settings"][who]
+        settings: tuple[str, str, str, str] = self.facts["settings"][who]
         return settings
 
     @contextmanager
@@ -88,9 +88,9 @@ class Scene:
         return Changed(cursor.rowcount)
 
 
-def _apply(connection: psycopg.Connection, settings: tuple[str, str, str]) -> None:
+def _apply(connection: psycopg.Connection, settings: tuple[str, str, str, str]) -> None:
     statement = APPLY
-    for number in ("$1", "$2", "$3"):
+    for number in ("$1", "$2", "$3", "$4"):
         statement = statement.replace(number, "%s")
     connection.execute(statement.encode(), settings)
 
