@@ -1,4 +1,7 @@
-"""Reserved."""
+"""Units, categories, routing rules and calendars as data that administrators change; the history of it.
+
+Rules that there are become the first set of rules, in force since the earliest of them.
+"""
 
 from migrations.sql import run
 
