@@ -42,6 +42,13 @@ class KeycloakClientSettings(Section, frozen=True):
     key_file: Path
 
 
+class DirectoryQueueSettings(Section, frozen=True):
+    """How a process asks the directory: with its own ES256 key, whose public half the directory knows."""
+
+    signer: Literal["api", "worker"]
+    key_file: Path
+
+
 class IdentitySettings(Section, frozen=True):
     """Who is let in. `public_url` is the origin that DPoP proofs must name (`https://host[:port]`)."""
 
@@ -198,6 +205,42 @@ class AppsSettings(Section, frozen=True):
     versions: dict[str, AppSettings] = msgspec.field(default_factory=lambda: dict(APPS))
 
 
+class SmsLimits(Section, frozen=True):
+    """Messages with codes; each costs money, and whoever owns a costly number earns by it."""
+
+    spacing_seconds: Annotated[int, msgspec.Meta(ge=1, le=600)] = 60
+    """Between two to one number, and between two of one person."""
+    number: Rate = Rate(amount=5, seconds=3_600)
+    person: Rate = Rate(amount=8, seconds=86_400)
+    network: Rate = Rate(amount=60, seconds=3_600)
+    """Thousands share a network behind a mobile carrier's translation."""
+    everybody: Rate = Rate(amount=3_000, seconds=3_600)
+    """The city's own bound: what thousands of accounts can cost."""
+
+
+class PhoneSettings(Section, frozen=True):
+    """Citizens' phone numbers (docs/decisions/0026-phone-numbers.md)."""
+
+    digest_key_file: Path
+    """32 bytes or more: HMAC of numbers and codes. With another key no number is known any more."""
+    seal_key_file: Path
+    """32 bytes: numbers and texts that wait to be sent."""
+    code_seconds: Annotated[int, msgspec.Meta(ge=30, le=900)] = 300
+    notice_days: Annotated[int, msgspec.Meta(ge=1, le=60)] = 14
+    """How long an account keeps a number that another has proven."""
+    deletion_days: Annotated[int, msgspec.Meta(ge=1, le=30)] = 30
+    """How long a deletion can be taken back."""
+    limits: SmsLimits = SmsLimits()
+
+
+class SmsSettings(Section, frozen=True):
+    """The SMS gateway's HTTP interface."""
+
+    url: str
+    token_file: Path
+    sender: str = "iHaNoi"
+
+
 class ApiSettings(Section, frozen=True):
     """services/api.py."""
 
@@ -227,6 +270,10 @@ class ApiSettings(Section, frozen=True):
     limits: LimitsSettings = LimitsSettings()
     media: MediaSettings | None = None
     """None: this process neither takes nor hands out files."""
+    phones: PhoneSettings | None = None
+    """None: keys of the process's own, which end with it. Production takes files alone."""
+    directory_queue: DirectoryQueueSettings | None = None
+    """None: this process asks nothing of the directory."""
     operations: OperationsSettings | None = None
 
     def __post_init__(self) -> None:
@@ -234,6 +281,8 @@ class ApiSettings(Section, frozen=True):
             ipaddress.ip_network(network)
         if self.environment == "production" and self.media is not None and not self.media.scan_required:
             raise ValueError("production takes no file that was not scanned: media.scan_required")
+        if self.environment == "production" and self.phones is None:
+            raise ValueError("production needs the keys of phone numbers: phones")
 
 
 class WorkerSettings(Section, frozen=True):
@@ -247,6 +296,17 @@ class WorkerSettings(Section, frozen=True):
     stalled_after_seconds: Annotated[int, msgspec.Meta(ge=5, le=3600)] = 30
     media: MediaSettings | None = None
     """As the api's: orphans are swept."""
+    phones: PhoneSettings | None = None
+    """As the api's. None: nothing of citizens' accounts is done here."""
+    sms: SmsSettings | None = None
+
+    def __post_init__(self) -> None:
+        if self.sms is None:
+            return
+        if self.environment == "production" and not self.sms.url.startswith("https://"):
+            raise ValueError("production sends numbers by TLS alone: sms.url")
+    directory_queue: DirectoryQueueSettings | None = None
+    """None: this process asks nothing of the directory."""
     operations: OperationsSettings | None = None
 
 
@@ -285,8 +345,33 @@ class RelaySettings(Section, frozen=True):
     operations: OperationsSettings | None = None
 
 
+class SignerSettings(Section, frozen=True):
+    """Public halves (PEM) of the keys of one asking process; two while one is being replaced."""
+
+    public_key_files: list[Path]
+
+
+class AdministrationSettings(Section, frozen=True):
+    """Administering Keycloak for api and worker (docs/decisions/0025)."""
+
+    signers: dict[Literal["api", "worker"], SignerSettings]
+    operations_folder: Path
+    """The contract's documents: an officer's word counts only as one of these."""
+    public_url: str
+    """The origin that officers' proofs name."""
+    audience: str
+    officials_app: list[str]
+    """`azp` values of officers' tokens."""
+    client: KeycloakClientSettings
+    """Administers everybody but the cleared."""
+    cleared_client: KeycloakClientSettings
+    """Disables and signs out the cleared; can do nothing else."""
+    poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.5
+    alarm_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
+
+
 class DirectorySettings(Section, frozen=True):
-    """services/directory.py: polls Keycloak's events; later its only administrator."""
+    """services/directory.py: polls Keycloak's events, and is its only administrator."""
 
     environment: Literal["development", "production"]
     database: DatabaseSettings
@@ -298,6 +383,8 @@ class DirectorySettings(Section, frozen=True):
     citizens_client: KeycloakClientSettings
     officials_client: KeycloakClientSettings
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
+    administration: AdministrationSettings | None = None
+    """None: this process only follows events."""
     operations: OperationsSettings | None = None
 
 

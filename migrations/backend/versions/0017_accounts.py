@@ -1,4 +1,4 @@
-"""Reserved."""
+"""Citizens' accounts: proven numbers, messages to them, recovery, deletion, reports that wait for an owner."""
 
 from migrations.sql import run
 
