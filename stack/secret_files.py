@@ -4,6 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
+from joserfc.jwk import ECKey
+
 
 def write_secret(path: Path, octets: bytes) -> None:
     """Write a new file of mode 0600. Raises FileExistsError rather than overwrite a secret."""
@@ -24,3 +26,12 @@ def random_key(path: Path, size: int) -> None:
     """Make a key of `size` random bytes when there is none yet."""
     if not path.exists():
         write_secret(path, secrets.token_bytes(size))
+
+
+def signing_key(path: Path) -> Path:
+    """Make an ES256 key (PEM) when there is none yet; the file of its public half, `<name>.pub.pem`."""
+    if not path.exists():
+        write_secret(path, ECKey.generate_key("P-256").as_pem(private=True))
+    public = path.with_name(f"{path.stem}.pub.pem")
+    public.write_bytes(ECKey.import_key(path.read_bytes()).as_pem(private=False))
+    return public

@@ -4,10 +4,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from foundation.settings import (
+    AdministrationSettings,
     ApiSettings,
     AuditSettings,
+    DirectoryQueueSettings,
     DirectorySettings,
     EdgeEventsSettings,
     IdentitySettings,
@@ -18,6 +21,7 @@ from foundation.settings import (
     RealmSettings,
     RelaySettings,
     Section,
+    SignerSettings,
     SocSettings,
     TlsSettings,
     WorkerSettings,
@@ -28,7 +32,7 @@ from stack.home import ROOT, Home
 from stack.keycloak import answers
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
-from stack.secret_files import random_key
+from stack.secret_files import random_key, signing_key
 from stack.settings_files import write_settings
 from stack.supervisor import Part
 
@@ -105,6 +109,7 @@ class Services:
                 operations=self._operations("worker"),
                 policies_folder=ROOT / "policies" / "backend",
                 media=self._media(),
+                directory_queue=self._directory_queue("worker"),
             ),
             "relay": RelaySettings(
                 environment="development",
@@ -124,6 +129,7 @@ class Services:
                 officials_realm=OFFICIALS,
                 citizens_client=self._client("ioc-directory-events"),
                 officials_client=self._client("ioc-directory-events"),
+                administration=self._administration(),
             ),
             "edge_events": EdgeEventsSettings(
                 environment="development",
@@ -165,6 +171,7 @@ class Services:
             operations_folder=ROOT / "mobile_contract" / "operations",
             limits=self.limits,
             media=self._media(),
+            directory_queue=self._directory_queue("api"),
         )
 
     def _media(self) -> MediaSettings:
@@ -176,6 +183,22 @@ class Services:
 
     def _operations(self, service: str) -> OperationsSettings:
         return OperationsSettings(port=self.ports.operations(service))
+
+    def _directory_queue(self, signer: Literal["api", "worker"]) -> DirectoryQueueSettings:
+        return DirectoryQueueSettings(signer=signer, key_file=self.home.secret(f"queue-{signer}.pem"))
+
+    def _administration(self) -> AdministrationSettings:
+        names: tuple[Literal["api", "worker"], ...] = ("api", "worker")
+        public = {name: signing_key(self.home.secret(f"queue-{name}.pem")) for name in names}
+        return AdministrationSettings(
+            signers={name: SignerSettings(public_key_files=[file]) for name, file in public.items()},
+            operations_folder=ROOT / "mobile_contract" / "operations",
+            public_url=self.api_url,
+            audience="ioc-backend",
+            officials_app=["ioc-ipad"],
+            client=self._client("ioc-directory"),
+            cleared_client=self._client("ioc-directory-cleared"),
+        )
 
     def _client(self, client_id: str) -> KeycloakClientSettings:
         return KeycloakClientSettings(

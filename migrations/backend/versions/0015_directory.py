@@ -1,4 +1,4 @@
-"""Reserved."""
+"""What is asked of the directory: requests, what officers signed, the steps done, what was used once."""
 
 from migrations.sql import run
 
