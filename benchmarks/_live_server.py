@@ -35,8 +35,8 @@ from graphql_schema.limits import Limits
 from graphql_schema.live.endpoint import LiveEndpoint
 from graphql_schema.live.operations import LiveOperations
 from graphql_schema.schema import build
-from graphql_schema.services import Services
 from stack.home import ROOT
+from tests.graphql_schema.fakes import every
 
 
 class _Gateway(OpenGateway):
@@ -73,15 +73,7 @@ def create_app() -> Litestar:
     common: dict[str, Any] = {
         "schema": schema,
         "documents": Documents(schema._schema, trusted=[], only_trusted=False, limits=limits),
-        "services": Services(
-            report_changes=nothing,
-            reports=nothing,
-            units=nothing,
-            officials=nothing,
-            categories=nothing,
-            inbox=nothing,
-            feed=FeedService(ChangeQueries(database, policy, clock), hub),
-        ),
+        "services": every(nothing, feed=FeedService(ChangeQueries(database, policy, clock), hub)),
         "codecs": Codecs(global_ids=GlobalIds(b"k" * 64), cursors=Cursors(b"k" * 64, 1, clock)),
         "gateway": gateway,
         "limits": limits,

@@ -32,9 +32,9 @@ from graphql_schema.execution.documents import Documents
 from graphql_schema.http import GraphQLEndpoint
 from graphql_schema.limits import Limits
 from graphql_schema.schema import build
-from graphql_schema.services import Services
 from stack.home import ROOT
 from stack.postgres import PostgresCluster
+from tests.graphql_schema.fakes import every
 
 ROWS, CALLS, ROUNDS = 50, 40, 15
 QUERY = """query List($first: Int!) { unitReports(first: $first) { edges { node {
@@ -160,15 +160,7 @@ def _graphql(principal: OfficialPrincipal, queries: ReportQueries, clock: System
     endpoint = GraphQLEndpoint(
         schema=schema,
         documents=Documents(schema._schema, trusted=[QUERY], only_trusted=True, limits=limits),
-        services=Services(
-            report_changes=None,  # type: ignore[arg-type]  # this query calls none of them
-            reports=queries,
-            units=None,  # type: ignore[arg-type]  # as above
-            officials=None,  # type: ignore[arg-type]  # as above
-            categories=None,  # type: ignore[arg-type]  # as above
-            inbox=None,  # type: ignore[arg-type]  # as above
-            feed=None,  # type: ignore[arg-type]  # as above
-        ),
+        services=every(None, reports=queries),
         codecs=Codecs(global_ids=GlobalIds(b"k" * 64), cursors=Cursors(b"k" * 64, 1, clock)),
         gateway=gateway,
         new_request_id=lambda: str(new_uuid()),

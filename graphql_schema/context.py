@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import strawberry
 import structlog
 
+from backend.media.types import Media
+from backend.reports.types import TimelineEntry
 from foundation.cursors import Cursors, NamePosition, Person, person_of
 from foundation.errors import Forbidden, NotFound, Refusal
 from foundation.idempotency import Idempotency
@@ -16,8 +18,8 @@ from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, P
 from foundation.ids import GlobalIds
 from foundation.paging import PageRequest, Position
 from foundation.recording import AuditEvent
+from graphql_schema.batches import Batch
 from graphql_schema.services import Services
-from graphql_schema.timelines import Timeline, Timelines
 
 Record = Callable[[Principal, AuditEvent, Refusal], Awaitable[None]]
 
@@ -52,14 +54,20 @@ class GraphQLContext:
     """Reads after a change that failed: the change stands, so the answer has no error, but says so."""
     seconds: float = 10.0
     """For the execution; after a commit, for each read."""
-    timelines: Timelines = field(init=False)
+    timelines: Batch[tuple[TimelineEntry, ...]] = field(init=False)
+    media: Batch[tuple[Media, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "timelines", Timelines(self._read_timelines))
+        object.__setattr__(self, "timelines", Batch(self._read_timelines))
+        object.__setattr__(self, "media", Batch(self._read_media))
 
-    async def _read_timelines(self, codes: Sequence[str]) -> Mapping[str, Timeline]:
+    async def _read_timelines(self, codes: Sequence[str]) -> Mapping[str, tuple[TimelineEntry, ...]]:
         async with asyncio.timeout(self.seconds):
             return await self.services.reports.timelines(self.principal, codes)
+
+    async def _read_media(self, codes: Sequence[str]) -> Mapping[str, tuple[Media, ...]]:
+        async with asyncio.timeout(self.seconds):
+            return await self.services.media.of_reports(self.principal, codes)
 
     @property
     def person(self) -> Person:

@@ -2,9 +2,10 @@
 
 import strawberry
 
+from backend.media.types import MediaKind, MediaState, Size
 from backend.reports.types import ClosingReason, ReportState, ReportStep
 
-__all__ = ["ClosingReason", "ReportState", "ReportStep"]
+__all__ = ["ClosingReason", "MediaKind", "MediaState", "ReportState", "ReportStep", "Size"]
 
 strawberry.enum(
     ReportState,
@@ -15,4 +16,15 @@ strawberry.enum(
     ClosingReason,
     description="Lý do đóng: đã giải quyết, không thuộc thẩm quyền, "
     "không xác minh được, người dân không trả lời. / Why a report was closed.",
+)
+strawberry.enum(MediaKind, description="Ảnh hoặc tài liệu. / A photo or a document.")
+strawberry.enum(
+    MediaState,
+    description="Riêng tư, đã công khai, đã mất. / Private: who may read the report; released: anybody.",
+)
+strawberry.enum(
+    Size,
+    name="MediaSize",
+    description="Cạnh dài nhất của ảnh: 320, 1280, 4096 điểm ảnh. / By the longest edge in pixels: 320, "
+    "1,280 and 4,096; a document has one form of its own.",
 )

@@ -14,6 +14,7 @@ from graphql_schema.access import public
 from graphql_schema.context import DEFAULT_PAGE, Info
 from graphql_schema.enums import ClosingReason, ReportState, ReportStep
 from graphql_schema.errors import Forbidden, InvalidInput, NotFound, problem_of
+from graphql_schema.media import FILES, Media, media_of
 from graphql_schema.node import Node
 from graphql_schema.paging import AFTER, FIRST, Connection, connection_of
 from graphql_schema.sizes import rows
@@ -83,6 +84,13 @@ class Report(Node):
             raise refusals.NotFound
         return [_entry_of(entry) for entry in entries]
 
+    @strawberry.field(description="Ảnh, tài liệu, cũ trước. / Its files, oldest first.", metadata=rows(FILES))
+    async def media(self, info: Info) -> list[Media] | None:
+        files = await info.context.media.of(self.code)
+        if files is None:
+            raise refusals.NotFound
+        return [media_of(info.context, file) for file in files]
+
 
 @strawberry.type(description="Một thay đổi, không có nội dung. / One change, without any text.")
 class PublicTimelineEntry:
@@ -107,6 +115,14 @@ class PublicReport:
     created_at: datetime
     updated_at: datetime
     timeline: list[PublicTimelineEntry] = strawberry.field(metadata=rows(ENTRIES))
+
+    @strawberry.field(
+        description="Tệp đã công khai. / The files that an officer released.",
+        metadata=rows(FILES),
+    )
+    async def media(self, info: Info) -> list[Media] | None:
+        files = await info.context.services.media.released(info.context.principal, self.code)
+        return [media_of(info.context, file) for file in files]
 
 
 ReportResult = Annotated[

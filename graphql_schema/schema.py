@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from graphql_schema.changes import ChangeQuery, ChangeSubscription
+from graphql_schema.media import MediaMutation
 from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationQuery
 from graphql_schema.report_changes import ReportMutation
@@ -17,7 +18,7 @@ from graphql_schema.tenancy import TenancyQuery
 from graphql_schema.viewer import ViewerQuery
 
 QUERIES = (ViewerQuery, RoutingQuery, TenancyQuery, ReportQuery, NotificationQuery, ChangeQuery, NodeQuery)
-MUTATIONS = (ReportMutation,)
+MUTATIONS = (ReportMutation, MediaMutation)
 SUBSCRIPTIONS = (ChangeSubscription,)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
 
 from backend.changes.types import Change, ChangePage, ChangePosition
+from backend.media.types import Media, MediaChanged
 from backend.reports.types import (
     Changed,
     ClosingReason,
@@ -141,6 +143,28 @@ class InboxReads(Protocol):
     async def inbox(self, principal: CitizenPrincipal, page: PageRequest) -> Page[InboxItem]: ...
 
 
+class MediaReads(Protocol):
+    """backend.media.listing.MediaListing."""
+
+    async def of_reports(
+        self, principal: Principal, codes: Sequence[str]
+    ) -> Mapping[str, tuple[Media, ...]]: ...
+
+    async def released(self, principal: Principal, code: str) -> tuple[Media, ...]: ...
+
+
+class MediaChanges(Protocol):
+    """backend.media.release.MediaReleaseService."""
+
+    async def release(
+        self, principal: OfficialPrincipal, media_id: UUID, expected_version: int, idempotency: Idempotency
+    ) -> MediaChanged: ...
+
+    async def withdraw(
+        self, principal: OfficialPrincipal, media_id: UUID, expected_version: int, idempotency: Idempotency
+    ) -> MediaChanged: ...
+
+
 class Feed(Protocol):
     """backend.changes.service.FeedService."""
 
@@ -164,3 +188,5 @@ class Services:
     categories: CategoryReads
     inbox: InboxReads
     feed: Feed
+    media: MediaReads
+    media_changes: MediaChanges

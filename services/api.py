@@ -24,6 +24,8 @@ from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
 from backend.changes.service import FeedService
 from backend.citizens.service import CitizenService
+from backend.media.listing import MediaListing
+from backend.media.release import MediaReleaseService
 from backend.notifications.queries import InboxQueries
 from backend.reports.queries import ReportQueries
 from backend.reports.service import ReportService
@@ -127,6 +129,8 @@ def services_of(parts: Parts) -> Services:
         categories=RoutingQueries(database),
         inbox=InboxQueries(database),
         feed=FeedService(ChangeQueries(database, policy, clock), parts.hub),
+        media=MediaListing(database, policy, clock),
+        media_changes=MediaReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
     )
 
 

@@ -15,6 +15,8 @@ from backend.changes.hub import Hub
 from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
 from backend.changes.service import FeedService
+from backend.media.listing import MediaListing
+from backend.media.release import MediaReleaseService
 from backend.routing.queries import RoutingQueries
 from backend.tenancy.queries import TenancyQueries
 from foundation.cursors import Cursors
@@ -107,6 +109,13 @@ class FuzzedApi:
                     categories=RoutingQueries(self.world.database),
                     inbox=self.world.inboxes,
                     feed=self._feed(),
+                    media=MediaListing(self.world.database, PolicyEngine.load(POLICIES), self.world.clock),
+                    media_changes=MediaReleaseService(
+                        database=self.world.database,
+                        policy=PolicyEngine.load(POLICIES),
+                        clock=self.world.clock,
+                        new_id=new_uuid,
+                    ),
                 )
             ),
             codecs=Codecs(global_ids=GlobalIds(KEY), cursors=Cursors(KEY, 1, self.world.clock)),

@@ -20,8 +20,7 @@ from graphql_schema.execution.documents import Documents, read_folder
 from graphql_schema.http import GraphQLEndpoint
 from graphql_schema.limits import Limits
 from graphql_schema.schema import build
-from graphql_schema.services import Services
-from tests.graphql_schema.fakes import NOW, Fake, FakeGateway, standard_answers
+from tests.graphql_schema.fakes import NOW, Fake, FakeGateway, every, standard_answers
 
 OPERATIONS = Path(__file__).parents[2] / "mobile_contract" / "operations"
 SCHEMA = build()
@@ -96,15 +95,7 @@ def make_api(
     endpoint = GraphQLEndpoint(
         schema=schema,
         documents=Documents(schema._schema, trusted=trusted, only_trusted=only_trusted, limits=limits),
-        services=Services(
-            report_changes=services,
-            reports=services,
-            units=services,
-            officials=services,
-            categories=services,
-            inbox=services,
-            feed=services,
-        ),
+        services=every(services),
         codecs=codecs,
         gateway=gateway,
         new_request_id=new_request_id,

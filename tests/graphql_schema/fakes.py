@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from backend.media.types import Content, Media, MediaChanged, MediaKind, MediaState
 from backend.notifications.types import InboxItem
 from backend.reports.types import (
     Changed,
@@ -33,6 +34,7 @@ from foundation.identity.principal import (
 )
 from foundation.paging import Page, PageRequest, Position
 from foundation.recording import AuditEvent
+from graphql_schema.services import Services
 from graphql_schema.transport import RequestParts
 
 NOW = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
@@ -108,6 +110,9 @@ def official(origin: Origin) -> OfficialPrincipal:
     )
 
 
+PHOTO = Media(ROW_ID, CODE, MediaKind.PHOTO, MediaState.PRIVATE, Content.JPEG, 4000, 3000, 812_345, NOW)
+
+
 @dataclass
 class Fake:
     """Every service in one: `answers` by method, an exception among them is raised."""
@@ -179,8 +184,25 @@ class Fake:
     async def categories(self, principal: Principal) -> tuple[Category, ...]:
         return self._called("categories", principal)
 
+    async def of_reports(self, principal: Principal, codes: Sequence[str]) -> Mapping[str, tuple[Media, ...]]:
+        return self._called("of_reports", principal, tuple(codes))
+
+    async def released(self, principal: Principal, code: str) -> tuple[Media, ...]:
+        return self._called("released", principal, code)
+
+    async def release(self, *given: Any) -> MediaChanged:
+        return self._called("release", *given)
+
+    async def withdraw(self, *given: Any) -> MediaChanged:
+        return self._called("withdraw", *given)
+
     async def inbox(self, principal: Principal, page: PageRequest) -> Page[InboxItem]:
         return self._called("inbox", principal, page)
+
+
+def every(rest: Any, **given: Any) -> Services:
+    """Services for a test: those given, and `rest` in the place of every other."""
+    return Services(**{field.name: given.get(field.name, rest) for field in fields(Services)})
 
 
 def standard_answers() -> dict[str, Any]:
@@ -196,6 +218,10 @@ def standard_answers() -> dict[str, Any]:
         "one": REPORT,
         "timelines": {CODE: (ENTRY,)},
         "track": PUBLIC,
+        "of_reports": {CODE: (PHOTO,)},
+        "released": (),
+        "release": MediaChanged(ROW_ID, CODE, 2, MediaState.RELEASED),
+        "withdraw": MediaChanged(ROW_ID, CODE, 3, MediaState.PRIVATE),
         "units": UnitPage((UNIT,), (("hoan kiem", 7),), has_next=False),
         "unit": UNIT,
         "me": OfficialProfile("Trần Văn Minh", UNIT, (DutyView("handler", "00070"),)),

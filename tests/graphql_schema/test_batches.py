@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from backend.reports.types import Report
+from backend.reports.types import Report, TimelineEntry
 from foundation.paging import Page, Position
-from graphql_schema.timelines import Timeline, Timelines
+from graphql_schema.batches import Batch
 from tests.graphql_schema.conftest import Api
 from tests.graphql_schema.fakes import ENTRY, NOW, REPORT, ROW_ID
 
+Timeline = tuple[TimelineEntry, ...]
 LIST = "{ %s { edges { node { code timeline { version } } } } }"
 CODES = [f"{number:016d}" for number in range(100)]
 
@@ -62,7 +63,7 @@ async def _cut(after_turns: int) -> tuple[list[str], list[object]]:
         await asyncio.sleep(0.05)
         return dict.fromkeys(codes, (ENTRY,))
 
-    timelines = Timelines(read)
+    timelines = Batch(read)
     tasks = [asyncio.create_task(timelines.of(code)) for code in ("a", "b")]
     for _ in range(after_turns):
         await asyncio.sleep(0)

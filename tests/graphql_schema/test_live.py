@@ -26,9 +26,8 @@ from graphql_schema.live.endpoint import LiveEndpoint
 from graphql_schema.live.operations import LiveOperations
 from graphql_schema.live.selections import compiled
 from graphql_schema.schema import build
-from graphql_schema.services import Services
 from tests.graphql_schema.conftest import KEY, OPERATIONS
-from tests.graphql_schema.fakes import NOW, Fake, FakeGateway, standard_answers
+from tests.graphql_schema.fakes import NOW, Fake, FakeGateway, every, standard_answers
 from tests.graphql_schema.live_client import Socket, Stream
 
 SCHEMA = build()
@@ -81,15 +80,7 @@ class Live:
 def live() -> Live:
     feed, gateway, clock, limits = FakeFeed(), FakeGateway(), FrozenClock(NOW), Limits()
     fake = Fake(answers=standard_answers())
-    services = Services(
-        report_changes=fake,
-        reports=fake,
-        units=fake,
-        officials=fake,
-        categories=fake,
-        inbox=fake,
-        feed=feed,
-    )
+    services = every(fake, feed=feed)
     codecs = Codecs(global_ids=GlobalIds(KEY), cursors=Cursors(KEY, 1, clock))
     documents = Documents(SCHEMA._schema, trusted=read_folder(OPERATIONS), only_trusted=False, limits=limits)
     common: dict[str, Any] = {

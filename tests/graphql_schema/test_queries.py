@@ -56,7 +56,8 @@ def test_unit_reports_pass_units_state_and_search_on(api: Api) -> None:
 
 def test_report_is_found_by_the_code_as_typed(api: Api) -> None:
     api.run("Report", {"code": "oi23-4567 89ab-cdef"})
-    assert [call[0::2] for call in api.services.calls] == [("one", CODE), ("timelines", (CODE,))]
+    calls = [call[0::2] for call in api.services.calls]
+    assert calls == [("one", CODE), ("of_reports", (CODE,)), ("timelines", (CODE,))]
 
 
 def test_report_shows_its_timeline(api: Api) -> None:
