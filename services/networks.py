@@ -10,21 +10,40 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Networks:
-    """Callers' networks. Only `trusted` proxies are believed about whom they speak for."""
+    """Callers' networks. Only `trusted` proxies are believed about whom they speak for.
 
-    def __init__(self, trusted: Sequence[str]) -> None:
+    `city` are the networks of the city's own offices.
+    """
+
+    def __init__(self, trusted: Sequence[str], city: Sequence[str] = ()) -> None:
         self._trusted: tuple[Network, ...] = tuple(ipaddress.ip_network(network) for network in trusted)
+        self._city: tuple[Network, ...] = tuple(ipaddress.ip_network(network) for network in city)
 
     def of(self, peer: str | None, forwarded_for: Sequence[str]) -> str:
         """The caller's /24 or /48 with host bits zero: the last hop that is no trusted proxy of ours."""
+        address = self._caller(peer, forwarded_for)
+        return UNKNOWN if address is None else _prefix(address)
+
+    def kind_of(self, peer: str | None, forwarded_for: Sequence[str]) -> str:
+        """ "city", "internet", or "unknown" for what has no public address and is no office of the city's."""
+        address = self._caller(peer, forwarded_for)
+        if address is None:
+            return "unknown"
+        if any(address in network for network in self._city):
+            return "city"
+        return "internet" if address.is_global else "unknown"
+
+    def _caller(
+        self, peer: str | None, forwarded_for: Sequence[str]
+    ) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         hops = [hop.strip() for value in forwarded_for for hop in value.split(",")]
         for hop in [peer or "", *reversed(hops)]:
             address = _parse(hop)
             if address is None:
-                return UNKNOWN
+                return None
             if not any(address in network for network in self._trusted):
-                return _prefix(address)
-        return UNKNOWN
+                return address
+        return None
 
 
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -91,7 +91,7 @@ class Authenticator:
         """The session behind a request, or an IdentityRefusal that names what is missing.
 
         `path` is the route's, without query; `authorization` and `dpop` are all values of these headers.
-        The proof is used up, whatever comes of the request. `unseen` tells that `note_first_use` is due.
+        The proof is used up, whatever comes of the request. `unseen` and `due` tell what is to be noted.
         """
         token, proof_text = credentials_of(authorization, dpop)
         now = self._clock.now()
@@ -131,10 +131,15 @@ class Authenticator:
         self, token: str, session: VerifiedSession, proof: Proof, now: datetime
     ) -> VerifiedSession:
         await self._limited(session)
-        known = await revocation.admit(self._pool, session, proof)
+        admission = await revocation.admit(self._pool, session, proof)
         if self._tokens.is_official(session):
             await self._confirm(token, session, now)
-        return session if known else session.as_unseen()
+        match admission:
+            case revocation.Admission.UNSEEN:
+                return session.as_unseen()
+            case revocation.Admission.DUE:
+                return session.as_due()
+        return session
 
     async def _confirm(self, token: str, session: VerifiedSession, now: datetime) -> None:
         try:

@@ -79,6 +79,16 @@ class SessionEnded(IdentityRefusal):
     en = "The session has ended. Please sign in again."
 
 
+class DeviceBlocked(IdentityRefusal):
+    """The device was reported lost: its key lets this person in no more, in no session, for ever."""
+
+    code = "identity.device_blocked"
+    error = "invalid_token"
+    missing = "the key of this device is blocked"
+    vi = "Thiết bị này đã được báo mất. Hãy tạo lại khóa thiết bị và đăng nhập lại."
+    en = "This device was reported lost. Make a new device key and sign in again."
+
+
 class ProofMissing(IdentityRefusal):
     """A token without the DPoP proof it is bound to."""
 

@@ -13,7 +13,7 @@ from foundation.database.connections import for_asyncpg, url_of
 from foundation.identity.challenges import ProofReplayed, ProofTooOld, SessionEnded
 from foundation.identity.principal import VerifiedSession
 from foundation.identity.proofs import Proof
-from foundation.identity.revocation import SessionEnd, admit, note_end, note_first_use
+from foundation.identity.revocation import Admission, SessionEnd, admit, note_end, note_first_use
 from foundation.settings import DatabaseSettings
 from tests.conftest import Database
 from tests.identity import world
@@ -83,7 +83,7 @@ def end(session: VerifiedSession, **changes: Any) -> SessionEnd:
 async def test_new_proof_of_a_living_session_is_let_in_as_unseen(
     app: asyncpg.Pool, session: VerifiedSession
 ) -> None:
-    assert await admit(app, session, fresh()) is False
+    assert await admit(app, session, fresh()) is Admission.UNSEEN
 
 
 async def test_proof_used_twice_is_refused(app: asyncpg.Pool, session: VerifiedSession) -> None:
@@ -99,7 +99,7 @@ async def test_proof_used_twice_is_refused(app: asyncpg.Pool, session: VerifiedS
 async def test_same_jti_of_another_key_is_let_in(app: asyncpg.Pool, session: VerifiedSession) -> None:
     await admit(app, session, fresh())
     other = replace(session, jkt=world.THIEF.thumbprint())
-    assert await admit(app, other, fresh()) is False
+    assert await admit(app, other, fresh()) is Admission.UNSEEN
 
 
 async def test_proof_made_before_the_memory_began_is_refused(
@@ -133,12 +133,12 @@ async def test_first_use_is_noted_once(
     assert (first, second) == (True, False)
 
 
-async def test_session_whose_first_use_is_noted_is_known(
+async def test_session_whose_first_use_is_noted_is_seen(
     app: asyncpg.Pool, engine: AsyncEngine, session: VerifiedSession
 ) -> None:
     async with engine.begin() as connection:
         await note_first_use(connection, session)
-    assert await admit(app, session, fresh()) is True
+    assert await admit(app, session, fresh()) is Admission.DUE
 
 
 async def test_first_use_that_was_rolled_back_is_not_noted(
@@ -147,7 +147,7 @@ async def test_first_use_that_was_rolled_back_is_not_noted(
     async with engine.connect() as connection:
         await note_first_use(connection, session)
         await connection.rollback()
-    assert await admit(app, session, fresh()) is False
+    assert await admit(app, session, fresh()) is Admission.UNSEEN
 
 
 async def test_ended_session_is_refused(
@@ -175,7 +175,7 @@ async def test_other_session_of_the_same_person_lives_on(
     app: asyncpg.Pool, directory: asyncpg.Pool, session: VerifiedSession
 ) -> None:
     await note_end(directory, end(session))
-    assert await admit(app, replace(session, sid="another"), fresh()) is False
+    assert await admit(app, replace(session, sid="another"), fresh()) is Admission.UNSEEN
 
 
 async def test_end_of_a_person_ends_sessions_begun_before(
@@ -191,7 +191,7 @@ async def test_end_of_a_person_leaves_sessions_begun_after(
 ) -> None:
     await note_end(directory, end(session, sid=None))
     later = replace(session, sid="later", auth_time=session.auth_time + timedelta(seconds=2))
-    assert await admit(app, later, fresh()) is False
+    assert await admit(app, later, fresh()) is Admission.UNSEEN
 
 
 async def test_step_up_does_not_revive_a_session_that_ended_with_its_person(
@@ -217,7 +217,7 @@ async def test_end_in_one_realm_does_not_reach_the_other(
     app: asyncpg.Pool, directory: asyncpg.Pool, session: VerifiedSession
 ) -> None:
     await note_end(directory, end(session, sid=None, sub=None, iss=world.CITIZENS))
-    assert await admit(app, session, fresh()) is False
+    assert await admit(app, session, fresh()) is Admission.UNSEEN
 
 
 async def test_end_that_is_told_twice_is_noted_once(

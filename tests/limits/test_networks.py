@@ -79,3 +79,27 @@ def test_unreadable_last_hop_is_nobody(values: list[str]) -> None:
 
 def test_ten_thousand_hops_are_read_from_the_end() -> None:
     assert BEHIND_EDGE.of(EDGE, [",".join(["198.51.100.9"] * 10_000 + ["203.0.113.77"])]) == "203.0.113.0"
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "kind"),
+    [
+        ("10.0.0.5", ["203.0.113.9"], "city"),
+        ("10.0.0.5", ["2001:db8:c17::9"], "city"),
+        ("10.0.0.5", ["::ffff:203.0.113.9"], "city"),
+        ("10.0.0.5", ["113.160.0.9"], "internet"),
+        ("10.0.0.5", ["2405:4800::9"], "internet"),
+        ("10.0.0.5", ["192.168.1.9"], "unknown"),
+        ("10.0.0.5", ["garbage"], "unknown"),
+        ("10.0.0.5", [], "unknown"),
+        (None, [], "unknown"),
+    ],
+)
+def test_kind_of_network_is_told_and_no_more(peer: str | None, forwarded: list[str], kind: str) -> None:
+    networks = Networks(["10.0.0.0/8"], ["203.0.113.0/24", "2001:db8:c17::/48"])
+    assert networks.kind_of(peer, forwarded) == kind
+
+
+def test_stranger_does_not_make_himself_an_office_of_the_city() -> None:
+    networks = Networks(["10.0.0.0/8"], ["203.0.113.0/24"])
+    assert networks.kind_of("113.160.0.9", ["203.0.113.9"]) == "internet"

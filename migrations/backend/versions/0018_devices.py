@@ -1,4 +1,4 @@
-"""Reserved."""
+"""Sessions and devices as their owners see them; keys blocked for ever; ends that leave one session."""
 
 from migrations.sql import run
 
