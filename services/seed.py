@@ -1,4 +1,4 @@
-"""Loads reference data (units, categories, routing rules), and demo people where a file names them.
+"""Loads reference data (units, categories, rules, working hours), and demo people where a file names them.
 
 `python -m services.seed --settings FILE [--people FILE --officials-issuer URL]`. FILE holds the
 DatabaseSettings of `backend_migrator`. Loading again changes nothing.
@@ -33,11 +33,23 @@ _CATEGORY = """
 INSERT INTO routing.category (code, name_vi, name_en, position)
 VALUES (%(code)s, %(name_vi)s, %(name_en)s, %(position)s) ON CONFLICT (code) DO NOTHING
 """
+_RULE_SET = """
+INSERT INTO routing.rule_set (number, state, note, created_at) VALUES (1, 'draft', 'Bộ quy tắc đầu tiên', now())
+ON CONFLICT (number) DO NOTHING RETURNING number
+"""
 _RULE = """
-INSERT INTO routing.rule (id, code, category, place_id, target_id, from_day)
-VALUES (%(id)s, %(code)s, nullif(%(category)s, ''), (SELECT id FROM tenancy.unit WHERE code = %(place)s),
-        (SELECT id FROM tenancy.unit WHERE code = nullif(%(target)s, '')), %(from_day)s)
-ON CONFLICT (code, from_day) DO NOTHING
+INSERT INTO routing.rule (id, set_number, code, category, place_id, target_id)
+VALUES (%(id)s, 1, %(code)s, nullif(%(category)s, ''), (SELECT id FROM tenancy.unit WHERE code = %(place)s),
+        (SELECT id FROM tenancy.unit WHERE code = nullif(%(target)s, '')))
+"""
+_RULES_HOLD = "UPDATE routing.rule_set SET state = 'active', from_day = %s WHERE number = 1"
+_CALENDAR = """
+INSERT INTO deadlines.calendar (code, name_vi, name_en, observes_holidays)
+VALUES (%(code)s, %(name_vi)s, %(name_en)s, %(observes_holidays)s) ON CONFLICT (code) DO NOTHING
+"""
+_HOURS = """
+INSERT INTO deadlines.hours (calendar, from_day, week)
+VALUES (%(code)s, %(from_day)s, cast(%(week)s AS int4multirange)) ON CONFLICT (calendar, from_day) DO NOTHING
 """
 _OFFICIAL = """
 INSERT INTO tenancy.official (id, issuer, subject, name, name_key, search_text, username, email, unit_id,
@@ -64,12 +76,18 @@ def units() -> Iterator[dict[str, Any]]:
 
 
 def load_reference(connection: psycopg.Connection) -> None:
-    """Units, categories and routing rules, in the caller's transaction."""
+    """Units, categories, routing rules and working hours, in the caller's transaction."""
     with connection.cursor() as cursor:
         cursor.executemany(_UNIT, list(units()))
         data = BACKEND / "routing" / "data"
         cursor.executemany(_CATEGORY, list(_rows(data / "categories.csv")))
-        cursor.executemany(_RULE, [{**row, "id": new_uuid()} for row in _rows(data / "rules.csv")])
+        # Rules that are there are an administrator's by now.
+        if cursor.execute(_RULE_SET).fetchone() is not None:
+            cursor.executemany(_RULE, [{**row, "id": new_uuid()} for row in _rows(data / "rules.csv")])
+            cursor.execute(_RULES_HOLD, (BEGINNING,))
+        calendars = list(_rows(BACKEND / "deadlines" / "data" / "calendars.csv"))
+        cursor.executemany(_CALENDAR, calendars)
+        cursor.executemany(_HOURS, [{**row, "from_day": BEGINNING} for row in calendars])
 
 
 def load_people(connection: psycopg.Connection, people: dict[str, Any], issuer: str) -> None:

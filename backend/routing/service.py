@@ -6,22 +6,34 @@ from datetime import datetime
 from sqlalchemy import text
 
 from backend.routing.errors import UnknownCategory, UnknownWard
-from backend.routing.rules import route
+from backend.routing.rules import indexed, route
 from backend.routing.types import Place, Routing, Rule
 from foundation.clock import HANOI
 from foundation.database.unit_of_work import UnitOfWork
 
-_CATEGORY = text("SELECT true FROM routing.category WHERE code = :category")
+# The lock, shared: no unit is ended between here and the report's commit, so none gets a report after its end
+# (tenancy.keep_tree takes it alone). Nothing of this is remembered from one report to the next: a change holds
+# in every process with its commit.
+_CATEGORY = text(
+    """
+    SELECT pg_advisory_xact_lock_shared(4801, 1) IS NOT NULL FROM routing.category
+    WHERE code = :category AND (ended_on IS NULL OR ended_on > :day)
+    """
+)
+# An app may know a ward that has become part of another.
 _WARD = text(
     """
-    SELECT u.id, u.kind, tenancy.path_of(u.id) AS path FROM tenancy.unit u
-    WHERE u.code = :ward AND u.kind IN ('ward', 'commune')
+    SELECT u.id, u.kind, tenancy.path_of(u.id) AS path FROM tenancy.unit asked
+    JOIN tenancy.unit u ON u.id = tenancy.current_of(asked.id, :day)
+    WHERE asked.code = :ward AND u.kind IN ('ward', 'commune')
     """
 )
 _RULES = text(
     """
-    SELECT id, code, category, place_id, target_id, from_day, until_day FROM routing.rule
-    WHERE place_id = ANY(:path) AND (category IS NULL OR category = :category)
+    SELECT r.id, r.code, r.category, r.place_id, r.target_id, r.supporting FROM routing.rule r
+    WHERE r.set_number = (SELECT s.number FROM routing.rule_set s WHERE s.state = 'active' AND s.from_day <= :day
+        ORDER BY s.from_day DESC, s.number DESC LIMIT 1)
+      AND r.place_id = ANY(:path) AND (r.category IS NULL OR r.category = :category)
     """
 )
 _ACTIVE = text(
@@ -48,15 +60,16 @@ class RoutingService:
         """Where a report of this category in this ward goes. Raises UnknownCategory, UnknownWard."""
         day = at.astimezone(HANOI).date()
         connection = work.connection
-        if (await connection.execute(_CATEGORY, {"category": category})).scalar() is None:
+        if (await connection.execute(_CATEGORY, {"category": category, "day": day})).scalar() is None:
             raise UnknownCategory
-        found = (await connection.execute(_WARD, {"ward": ward})).one_or_none()
+        found = (await connection.execute(_WARD, {"ward": ward, "day": day})).one_or_none()
         if found is None:
             raise UnknownWard
         path = tuple(found.path)
-        rows = (await connection.execute(_RULES, {"path": list(path), "category": category})).all()
-        rules = [Rule(*row) for row in rows]
+        asked = {"path": list(path), "category": category, "day": day}
+        rows = (await connection.execute(_RULES, asked)).all()
+        rules = [Rule(*row[:5], supporting=tuple(row.supporting)) for row in rows]
         units = [*path, *(rule.target for rule in rules if rule.target is not None)]
         active = (await connection.execute(_ACTIVE, {"units": units, "day": day})).scalars()
-        place = Place(path=path)
-        return RoutedPlace(found.id, found.kind, route(category, place, day, rules, frozenset(active)))
+        routing = route(category, Place(path=path), indexed(rules), frozenset(active))
+        return RoutedPlace(found.id, found.kind, routing)

@@ -6,6 +6,7 @@ CREATE FUNCTION tenancy.administers_platform() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   SELECT EXISTS (
     SELECT FROM tenancy.duty d JOIN tenancy.unit u ON u.id = d.unit_id
+    JOIN tenancy.official o ON o.id = d.official_id AND o.state = 'active'
     WHERE d.official_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid)
       AND d.kind = 'platform_admin' AND u.kind = 'city' AND u.parent_id IS NULL
       AND d.from_day <= (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date
@@ -203,11 +204,12 @@ GRANT EXECUTE ON FUNCTION routing.reports_since TO backend_app, backend_city;
 
 -- What a unit still has: numbers alone, for who ends it.
 CREATE FUNCTION tenancy.holdings_of(a_unit int, a_day date)
-RETURNS TABLE (open_reports bigint, duties bigint, children bigint, rules bigint)
+RETURNS TABLE (open_reports bigint, people bigint, duties bigint, children bigint, rules bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   SELECT
     (SELECT count(*) FROM reports.report_visibility v JOIN reports.report r ON r.id = v.report_id
      WHERE v.unit_id = a_unit AND v.state <> 'closed' AND r.handler_id = a_unit),
+    (SELECT count(*) FROM tenancy.official o WHERE o.unit_id = a_unit AND o.state <> 'ended'),
     (SELECT count(*) FROM tenancy.duty d
      WHERE d.unit_id = a_unit AND (d.until_day IS NULL OR d.until_day >= a_day)),
     (SELECT count(*) FROM tenancy.unit u
@@ -232,9 +234,9 @@ BEGIN
   IF NOT FOUND OR NOT tenancy.administers_platform() THEN
     RAISE EXCEPTION 'no unit that was ended by you' USING ERRCODE = '42501';
   END IF;
-  -- A duty that begins today or later never was.
+  -- A duty that was to begin later never is in force.
   WITH gone AS (
-    UPDATE tenancy.duty d SET from_day = least(d.from_day, a_day - 1), until_day = a_day - 1
+    UPDATE tenancy.duty d SET until_day = greatest(d.from_day, a_day) - 1
     WHERE d.unit_id = a_unit AND (d.until_day IS NULL OR d.until_day >= a_day) RETURNING 1)
   SELECT count(*) INTO ended FROM gone;
   RETURN ended;
