@@ -1,6 +1,6 @@
 """Who acts. Built from a verified token by the composition root; never from an argument."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -36,6 +36,10 @@ class VerifiedSession:
     """Unit code of the one working organisation; None for citizens."""
     token_digest: bytes
     """SHA-256 of the access token: what introspection answers are remembered by."""
+    phone: str | None = field(default=None, repr=False)
+    """A citizen's number as the account names it at Keycloak; None for officials."""
+    phone_verified: str | None = field(default=None, repr=False)
+    """The number that was proven last, as the directory wrote it at Keycloak."""
     unseen: bool = False
     """No first use of this session is noted yet: note it with its audit event."""
     due: bool = False
@@ -64,6 +68,8 @@ class CitizenPrincipal:
     origin: Origin
     session: VerifiedSession
     citizen_id: UUID
+    phone_proven: bool = False
+    """The number in use is proven, and this account's: without it nothing is sent in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,8 @@ def _session(token: str, claims: dict[str, Any], realm: Realm) -> VerifiedSessio
         auth_time=_moment(claims, "auth_time"),
         expires_at=_moment(claims, "exp"),
         organisation=_organisation(claims) if realm.officials else None,
+        phone=None if realm.officials else _optional_text(claims, "phone"),
+        phone_verified=None if realm.officials else _optional_text(claims, "phone_verified"),
         token_digest=hashlib.sha256(token.encode("ascii")).digest(),
     )
 
@@ -145,6 +147,10 @@ def _text(claims: dict[str, Any], name: str) -> str:
     if not (isinstance(value, str) and 1 <= len(value) <= 128 and value.isprintable()):
         raise TokenInvalid(f"{name} is missing")
     return value
+
+
+def _optional_text(claims: dict[str, Any], name: str) -> str | None:
+    return _text(claims, name) if name in claims else None
 
 
 def _moment(claims: dict[str, Any], name: str) -> datetime:
