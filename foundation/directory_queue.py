@@ -1,8 +1,9 @@
 """What api and worker ask of the directory, the only process that administers Keycloak.
 
 A request is a row of `directory.request`, written in the transaction of its cause: a compact JWS by the
-asking process's own key (ES256), and what the officers' devices signed. The directory believes neither the row
-nor the process; for what gives something to somebody it checks the officers' own words (docs/decisions/0025).
+asking process's own key (ES256), and what the officers' devices signed. The directory believes neither the
+row nor the process: for what gives somebody something it checks the officers' own words
+(docs/decisions/0025-directory-queue.md).
 """
 
 import hashlib

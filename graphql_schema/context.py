@@ -12,8 +12,10 @@ import structlog
 from backend.media.types import Media
 from backend.reports.types import TimelineEntry
 from foundation.cursors import Cursors, NamePosition, Person, person_of
+from foundation.directory_queue import Asking
 from foundation.errors import Forbidden, NotFound, Refusal
 from foundation.idempotency import Idempotency
+from foundation.identity.body_proofs import DigestRequired, check_body
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
 from foundation.ids import GlobalIds
 from foundation.paging import PageRequest, Position
@@ -54,6 +56,8 @@ class GraphQLContext:
     """Reads after a change that failed: the change stands, so the answer has no error, but says so."""
     seconds: float = 10.0
     """For the execution; after a commit, for each read."""
+    sent: Asking | None = None
+    """Body, token and proof as they came; None without them. Ask for `asking`, which checks them."""
     timelines: Batch[tuple[TimelineEntry, ...]] = field(init=False)
     media: Batch[tuple[Media, ...]] = field(init=False)
 
@@ -73,6 +77,14 @@ class GraphQLContext:
     def person(self) -> Person:
         """(iss, sub), what cursors are bound to."""
         return person_of(self.principal)
+
+    @property
+    def asking(self) -> Asking:
+        """What the device signed for this very request. Raises DigestRequired when that is not its body."""
+        if self.sent is None:
+            raise DigestRequired
+        check_body(self.sent.proof, self.sent.body)
+        return self.sent
 
     def citizen(self) -> CitizenPrincipal:
         """The citizen who asks. Raises Forbidden for everybody else."""

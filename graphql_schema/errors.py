@@ -12,6 +12,7 @@ from backend.routing.errors import UnknownCategory as UnknownCategoryRefusal
 from backend.routing.errors import UnknownWard as UnknownWardRefusal
 from foundation import errors as refusals
 from foundation.errors import Refusal
+from foundation.identity import body_proofs
 from graphql_schema.enums import ReportState, ReportStep
 
 INTERNAL = "common.internal"
@@ -86,6 +87,13 @@ class UnknownWard(Problem):
     pass
 
 
+@strawberry.type(
+    description="Thiết bị phải ký nội dung. / The device must sign the body: claim `digest` of its proof."
+)
+class DigestRequired(Problem):
+    pass
+
+
 R = TypeVar("R", bound=Refusal)
 Making = Callable[[Any, dict[str, str]], Problem]
 
@@ -111,6 +119,7 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     refusals.Forbidden: (Forbidden, _plain(Forbidden)),
     refusals.InvalidInput: (InvalidInput, _invalid_input),
     refusals.VersionConflict: (VersionConflict, _version_conflict),
+    body_proofs.DigestRequired: (DigestRequired, _plain(DigestRequired)),
     refusals.IdempotencyMismatch: (IdempotencyMismatch, _plain(IdempotencyMismatch)),
     IllegalTransitionRefusal: (IllegalTransition, _illegal_transition),
     SameUnitRefusal: (SameUnit, _plain(SameUnit)),

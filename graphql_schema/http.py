@@ -19,6 +19,7 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send, WebSocketScope
 
 from foundation.deadline import deadline
+from foundation.directory_queue import Asking
 from foundation.errors import Refusal
 from foundation.identity.challenges import IdentityRefusal, StepUpRequired, Unauthenticated
 from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
@@ -83,6 +84,7 @@ class _Call:
     origin: Origin
     principal: Principal
     media_type: str = transport.JSON
+    body: bytes = b""
 
 
 class GraphQLEndpoint:
@@ -143,7 +145,7 @@ class GraphQLEndpoint:
         try:
             call.media_type = transport.media_type_of(headers.one("accept"))
             await self._gateway.before_reading(parts, origin)
-            request = await self._request(scope, receive, headers)
+            request = await self._request(scope, receive, headers, call)
             check_variables(request.variables, self._limits)
             if parts.authorization:
                 call.principal = await self._gateway.authenticate(parts, origin)
@@ -167,7 +169,9 @@ class GraphQLEndpoint:
         except Refusal as refusal:
             return _not_let_in(refusal, parts)
 
-    async def _request(self, scope: HTTPScope, receive: Receive, headers: Headers) -> GraphQLRequest:
+    async def _request(
+        self, scope: HTTPScope, receive: Receive, headers: Headers, call: _Call
+    ) -> GraphQLRequest:
         if scope["method"] == "GET":
             if len(scope["query_string"]) > self._limits.body_octets:
                 raise transport.RequestTooLarge
@@ -177,10 +181,10 @@ class GraphQLEndpoint:
         transport.check_content_type(headers)
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                body = await transport.read_body(receive, self._limits.body_octets)
+                call.body = await transport.read_body(receive, self._limits.body_octets)
         except TimeoutError as error:
             raise transport.BodyTooSlow from error
-        return transport.request_of_body(body)
+        return transport.request_of_body(call.body)
 
     async def _admit(self, call: _Call, document: Document) -> None:
         """The document may run for this caller, or an IdentityRefusal. Nothing has run yet."""
@@ -217,6 +221,7 @@ class GraphQLEndpoint:
             body_digest=partial(body_digest, document.id, request.variables),
             record_refusal=self._gateway.refused,
             seconds=self._limits.seconds,
+            sent=_sent(call),
         )
         try:
             async with deadline(self._limits.seconds):
@@ -244,6 +249,14 @@ def parts_of(scope: HTTPScope | WebSocketScope, headers: Headers, request_id: st
         language=transport.language_of(headers.one("accept-language")),
         request_id=request_id,
     )
+
+
+def _sent(call: _Call) -> Asking | None:
+    """What the caller sent, which was let in by exactly these headers."""
+    if not (call.parts.authorization and call.parts.dpop):
+        return None
+    token = call.parts.authorization[0].split()[-1]
+    return Asking(body=call.body, token=token, proof=call.parts.dpop[0])
 
 
 def _check_operation_name(document: Document, name: str | None) -> None:
