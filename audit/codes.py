@@ -31,7 +31,7 @@ CODE = re.compile(
 )
 WORD = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 WORD_KINDS = frozenset(
-    {"category", "document", "duty", "job", "log", "policy", "rule", "setting", "template"}
+    {"calendar", "category", "document", "duty", "job", "log", "policy", "rule", "setting", "template"}
 )
 """Kinds whose codes are words of our own vocabulary. Elsewhere a word could be somebody's name."""
 

@@ -34,7 +34,8 @@ INSERT INTO routing.category (code, name_vi, name_en, position)
 VALUES (%(code)s, %(name_vi)s, %(name_en)s, %(position)s) ON CONFLICT (code) DO NOTHING
 """
 _RULE_SET = """
-INSERT INTO routing.rule_set (number, state, note, created_at) VALUES (1, 'draft', 'Bộ quy tắc đầu tiên', now())
+INSERT INTO routing.rule_set (number, state, note, created_at)
+VALUES (1, 'draft', 'Bộ quy tắc đầu tiên', now())
 ON CONFLICT (number) DO NOTHING RETURNING number
 """
 _RULE = """

@@ -11,9 +11,9 @@ from backend.routing.types import Place, Routing, Rule
 from foundation.clock import HANOI
 from foundation.database.unit_of_work import UnitOfWork
 
-# The lock, shared: no unit is ended between here and the report's commit, so none gets a report after its end
-# (tenancy.keep_tree takes it alone). Nothing of this is remembered from one report to the next: a change holds
-# in every process with its commit.
+# The lock, shared: no unit is ended between here and the report's commit, so none gets a report after its
+# end (tenancy.keep_tree takes it alone). Nothing of this is remembered from one report to the next: a change
+# holds in every process with its commit.
 _CATEGORY = text(
     """
     SELECT pg_advisory_xact_lock_shared(4801, 1) IS NOT NULL FROM routing.category
@@ -31,7 +31,8 @@ _WARD = text(
 _RULES = text(
     """
     SELECT r.id, r.code, r.category, r.place_id, r.target_id, r.supporting FROM routing.rule r
-    WHERE r.set_number = (SELECT s.number FROM routing.rule_set s WHERE s.state = 'active' AND s.from_day <= :day
+    WHERE r.set_number = (
+        SELECT s.number FROM routing.rule_set s WHERE s.state = 'active' AND s.from_day <= :day
         ORDER BY s.from_day DESC, s.number DESC LIMIT 1)
       AND r.place_id = ANY(:path) AND (r.category IS NULL OR r.category = :category)
     """

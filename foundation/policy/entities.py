@@ -202,6 +202,7 @@ def _official_attributes(principal: OfficialPrincipal) -> dict[str, Value]:
         "handler_of": _held(principal.duties, "handler"),
         "lead_of": _held(principal.duties, "lead"),
         "administrator_of": _held(principal.duties, "unit_admin"),
+        "platform_of": _held(principal.duties, "platform_admin"),
         # Both, because somebody working as an officer of a ward must not take the city's view along.
         "city_operator": principal.city_level and "city_operator" in kinds,
         "platform_admin": "platform_admin" in kinds,
