@@ -21,6 +21,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send, WebSocketScope
 from foundation.deadline import deadline
 from foundation.directory_queue import Asking
 from foundation.errors import Refusal
+from foundation.identity import apps
 from foundation.identity.challenges import IdentityRefusal, StepUpRequired, Unauthenticated
 from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
 from foundation.limits.refusals import LimitRefusal
@@ -37,6 +38,8 @@ from graphql_schema.transport import GraphQLRequest, Headers, RequestParts
 
 PATH = "/graphql"
 ACTION = "graphql.request"
+SHOWN_DETAILS = frozenset({"acrValues", "maxAge", "minimum", "recommended", "store"})
+"""What a refusal of identity tells the app beside its code (RFC 9470; versions of apps)."""
 
 log = structlog.get_logger()
 
@@ -248,6 +251,7 @@ def parts_of(scope: HTTPScope | WebSocketScope, headers: Headers, request_id: st
         peer=scope["client"][0] if scope["client"] else None,
         language=transport.language_of(headers.one("accept-language")),
         request_id=request_id,
+        app=headers.all(apps.HEADER),
     )
 
 
@@ -291,7 +295,7 @@ def _not_let_in(refusal: Refusal, parts: RequestParts) -> _Reply:
     if isinstance(refusal, LimitRefusal):
         error = _shown(refusal, parts, retryAfterSeconds=refusal.retry_after)
         return _refusal_reply(refusal.status, error, {"retry-after": str(refusal.retry_after)})
-    details = {name: value for name, value in refusal.details.items() if name in {"acrValues", "maxAge"}}
+    details = {name: value for name, value in refusal.details.items() if name in SHOWN_DETAILS}
     if not isinstance(refusal, IdentityRefusal):
         return _refusal_reply(HTTPStatus.FORBIDDEN, _shown(refusal, parts))
     challenge = refusal.www_authenticate

@@ -116,6 +116,8 @@ class RequestParts:
     peer: str | None
     language: str
     request_id: str
+    app: tuple[str, ...] = ()
+    """`Ioc-App`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
 from backend.changes.service import FeedService
 from backend.citizens.service import CitizenService
+from backend.devices.notes import SessionNotes
 from backend.media.listing import MediaListing
 from backend.media.release import MediaReleaseService
 from backend.notifications.queries import InboxQueries
@@ -38,6 +39,7 @@ from foundation.clock import Clock, SystemClock
 from foundation.cursors import Cursors
 from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
+from foundation.identity.apps import AppDoor
 from foundation.identity.authenticator import Authenticator, keycloak_http
 from foundation.ids import GlobalIds, new_uuid
 from foundation.limits.limiter import Limiter
@@ -187,6 +189,22 @@ def limits_of(parts: Parts) -> ApiLimits:
     )
 
 
+def gateway_of(parts: Parts, limits: ApiLimits) -> ApiGateway:
+    """The door; it lets nobody in before it is opened."""
+    settings, clock, database = parts.settings, parts.clock, parts.database
+    return ApiGateway(
+        database=database,
+        tenancy=TenancyService(database, clock),
+        citizens=CitizenService(database, new_uuid),
+        clock=clock,
+        networks=Networks(settings.trusted_proxies, settings.city_networks),
+        limits=limits,
+        refusals=parts.refusals,
+        apps=AppDoor(settings.apps, production=settings.environment == "production"),
+        notes=SessionNotes(database, clock, new_uuid),
+    )
+
+
 @contextlib.asynccontextmanager
 async def running(parts: Parts, gateway: ApiGateway, limits: ApiLimits) -> AsyncIterator[None]:
     """From the first connection to the last: people are let in once everything is open."""
@@ -223,15 +241,7 @@ def create_app() -> Litestar:
     parts = parts_of(settings)
     clock, database = parts.clock, parts.database
     limits = limits_of(parts)
-    gateway = ApiGateway(
-        database=database,
-        tenancy=TenancyService(database, clock),
-        citizens=CitizenService(database, new_uuid),
-        clock=clock,
-        networks=Networks(settings.trusted_proxies),
-        limits=limits,
-        refusals=parts.refusals,
-    )
+    gateway = gateway_of(parts, limits)
     return Litestar(
         route_handlers=[
             *(endpoint.handler() for endpoint in endpoints_of(parts, gateway)),

@@ -8,11 +8,13 @@ import asyncpg
 
 from audit.refusals import RefusalCounter
 from backend.citizens.service import CitizenService
+from backend.devices.notes import SessionNotes
 from backend.tenancy.service import TenancyService
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.errors import Refusal
 from foundation.identity import step_up
+from foundation.identity.apps import App, AppDoor, AppRefusal, check_client
 from foundation.identity.authenticator import Authenticator
 from foundation.identity.challenges import IdentityRefusal, StepUpRequired
 from foundation.identity.principal import (
@@ -46,7 +48,11 @@ class ApiGateway:
         networks: Networks,
         limits: ApiLimits,
         refusals: RefusalCounter,
+        apps: AppDoor,
+        notes: SessionNotes,
     ) -> None:
+        self._apps = apps
+        self._notes = notes
         self._limits = limits
         self._refusals = refusals
         self._authenticator: Authenticator | None = None
@@ -71,13 +77,15 @@ class ApiGateway:
     def origin_of(self, parts: RequestParts) -> Origin:
         """The request's id, network and language."""
         network = self._networks.of(parts.peer, parts.forwarded_for)
-        return Origin(parts.request_id, network, parts.language)
+        kind = self._networks.kind_of(parts.peer, parts.forwarded_for)
+        return Origin(parts.request_id, network, parts.language, kind)
 
     async def before_reading(self, parts: RequestParts, origin: Origin) -> None:
-        """Raise a LimitRefusal, counted, when this network must wait."""
+        """Raise a LimitRefusal when this network must wait, an AppRefusal for an app not served; counted."""
         try:
             await self._limits.before_reading(origin, parts.authorization, parts.dpop)
-        except LimitRefusal as refusal:
+            self._app_of(parts)
+        except (LimitRefusal, AppRefusal) as refusal:
             self._refusals.add(origin.network, refusal.code)
             raise
 
@@ -149,11 +157,17 @@ class ApiGateway:
 
     async def _authenticated(self, parts: RequestParts, origin: Origin) -> Principal:
         session = await self._door().authenticate(parts.method, parts.path, parts.authorization, parts.dpop)
+        app = self._app_of(parts)
+        check_client(app, session.azp)
         self._limits.let_in(session)
         principal = await self._principal_of(session, origin)
-        if session.unseen:
-            await self._note_first_use(principal)
+        # Another key in a browser session that is known was never noted: that is a first use too.
+        if session.unseen or (session.due and not await self._notes.touch(principal, app)):
+            await self._note_first_use(principal, app)
         return principal
+
+    def _app_of(self, parts: RequestParts) -> App | None:
+        return self._apps.check(parts.app, signed_in=bool(parts.authorization))
 
     async def _principal_of(
         self, session: VerifiedSession, origin: Origin
@@ -162,9 +176,10 @@ class ApiGateway:
             return await self._citizens.principal_of(session, origin)
         return await self._tenancy.principal_of(session, origin)
 
-    async def _note_first_use(self, principal: CitizenPrincipal | OfficialPrincipal) -> None:
+    async def _note_first_use(self, principal: CitizenPrincipal | OfficialPrincipal, app: App | None) -> None:
         async with self._database.unit_of_work(principal, SIGN_IN) as work:
-            if await note_first_use(work.connection, principal.session):
+            first = await note_first_use(work.connection, principal.session)
+            if await self._notes.write(work, principal, app) or first:
                 await work.record(SIGN_IN)
                 await work.commit()
 

@@ -29,6 +29,7 @@ from backend.media.types import Content, Media, Opened, Size
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.errors import Forbidden, IdempotencyMismatch, InvalidInput, NotFound, Refusal
+from foundation.identity import apps
 from foundation.identity.challenges import IdentityRefusal, Unauthenticated
 from foundation.identity.principal import (
     AnonymousPrincipal,
@@ -328,6 +329,7 @@ def _parts_of(scope: HTTPScope, headers: Headers, request_id: str) -> RequestPar
         peer=scope["client"][0] if scope["client"] else None,
         language=transport.language_of(headers.one("accept-language")),
         request_id=request_id,
+        app=headers.all(apps.HEADER),
     )
 
 

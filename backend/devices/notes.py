@@ -1,18 +1,14 @@
 """What is noted when a session is used: its first use with an event, later ones once in 15 minutes."""
 
+from backend.devices import sql
+from backend.devices.types import Owner, owner_id
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.identity.apps import App
 from foundation.identity.principal import OfficialPrincipal
-from foundation.identity.revocation import note_first_use
 from foundation.ids import NewId
-from foundation.recording import LOGON, Activity, AuditEvent, EventClass
-
-from backend.devices import sql
-from backend.devices.types import Owner, owner_id
-
-SIGN_IN = AuditEvent("session.open", EventClass.AUTHENTICATION, LOGON)
+from foundation.recording import Activity, AuditEvent
 
 
 class SessionNotes:
@@ -23,16 +19,8 @@ class SessionNotes:
         self._clock = clock
         self._new_id = new_id
 
-    async def note(self, principal: Owner, app: App | None) -> None:
-        """Note what is to be noted of the principal's session; nothing otherwise."""
-        session = principal.session
-        if session.unseen:
-            await self._first(principal, app)
-        elif session.due and not await self._touched(principal, app):
-            # Another key in a browser session that is known.
-            await self._first(principal, app)
-
-    async def _touched(self, principal: Owner, app: App | None) -> bool:
+    async def touch(self, principal: Owner, app: App | None) -> bool:
+        """Note that the session is in use; False when its use of this key was never noted: `write` it."""
         session = principal.session
         known: bool = await self._database.pool.fetchval(
             sql.TOUCH,
@@ -46,20 +34,8 @@ class SessionNotes:
         )
         return known
 
-    async def _first(self, principal: Owner, app: App | None) -> None:
-        async with self._database.unit_of_work(principal, SIGN_IN) as work:
-            first = await note_first_use(work.connection, principal.session)
-            device_added, session_added = await self._written(work, principal, app)
-            if not (first or session_added):
-                # Another request of the same moment was faster.
-                return
-            await work.record(SIGN_IN)
-            if device_added and isinstance(principal, OfficialPrincipal):
-                # A citizen's device would tie together sessions that the log keeps apart.
-                await work.record(_added(principal))
-            await work.commit()
-
-    async def _written(self, work: UnitOfWork, principal: Owner, app: App | None) -> tuple[bool, bool]:
+    async def write(self, work: UnitOfWork, principal: Owner, app: App | None) -> bool:
+        """Note session and device in the caller's unit of work; False when they are noted already."""
         session, now = principal.session, self._clock.now()
         of_person = {
             "person": owner_id(principal),
@@ -86,8 +62,11 @@ class SessionNotes:
             "acr": session.acr,
             "started_at": session.auth_time,
         }
-        added = (await work.connection.execute(sql.NOTE_SESSION, opened)).scalar_one()
-        return bool(noted.added), bool(added)
+        added: bool = (await work.connection.execute(sql.NOTE_SESSION, opened)).scalar_one()
+        if noted.added and isinstance(principal, OfficialPrincipal):
+            # A citizen's device would tie together sessions that the log keeps apart.
+            await work.record(_added(principal))
+        return added
 
 
 def _added(principal: OfficialPrincipal) -> AuditEvent:

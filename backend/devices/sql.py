@@ -27,8 +27,8 @@ TOUCH = "SELECT devices.touch($1, $2, $3, $4, $5, $6, $7)"
 
 DEVICE = text(
     """
-    SELECT jkt, name, app, version, platform, first_use_at, last_use_at, network, lost_at, jkt = :own AS current,
-      id
+    SELECT id, jkt, name, app, version, platform, first_use_at, last_use_at, network, lost_at,
+      jkt = :own AS current
     FROM devices.device WHERE person = :person AND jkt = :jkt FOR UPDATE
     """
 )

@@ -16,12 +16,9 @@ from litestar import Litestar
 from sqlalchemy import event
 
 from audit.refusals import flush
-from backend.citizens.service import CitizenService
-from backend.tenancy.service import TenancyService
 from foundation.clock import FrozenClock
 from foundation.database.database import Database
 from foundation.identity.authenticator import Authenticator
-from foundation.ids import new_uuid
 from foundation.settings import (
     ApiSettings,
     AuditSettings,
@@ -31,9 +28,8 @@ from foundation.settings import (
     TlsSettings,
 )
 from graphql_schema.execution.documents import id_of
-from services.api import Parts, endpoints_of, limits_of, parts_of
+from services.api import Parts, endpoints_of, gateway_of, limits_of, parts_of
 from services.gateway import ApiGateway
-from services.networks import Networks
 from services.routes import backchannel_logout_route
 from stack.home import ROOT
 from tests.backend.world import connect
@@ -141,15 +137,7 @@ async def serving(
     parts = parts_of(settings)
     api_limits = limits_of(parts)
     await parts.database.open()
-    gateway = ApiGateway(
-        database=parts.database,
-        tenancy=TenancyService(parts.database, parts.clock),
-        citizens=CitizenService(parts.database, new_uuid),
-        clock=parts.clock,
-        networks=Networks(settings.trusted_proxies),
-        limits=api_limits,
-        refusals=parts.refusals,
-    )
+    gateway = gateway_of(parts, api_limits)
     authenticator = Authenticator(
         settings.identity, parts.database.pool, parts.clock, keycloak.http(), api_limits.of_person
     )

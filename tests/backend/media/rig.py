@@ -16,6 +16,7 @@ from litestar import Litestar
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
 from backend.citizens.service import CitizenService
+from backend.devices.notes import SessionNotes
 from backend.media.scanner import NoScanner
 from backend.media.service import MediaService
 from backend.media.store import store_of
@@ -25,6 +26,7 @@ from backend.routing.service import RoutingService
 from backend.tenancy.service import TenancyService
 from foundation.clock import SystemClock
 from foundation.database.database import Database
+from foundation.identity.apps import AppDoor
 from foundation.identity.authenticator import Authenticator
 from foundation.identity.principal import CitizenPrincipal, Origin
 from foundation.ids import new_uuid
@@ -213,6 +215,8 @@ async def serving(
         networks=Networks([]),
         limits=api_limits,
         refusals=counter,
+        apps=AppDoor(settings.apps, production=False),
+        notes=SessionNotes(used, clock, new_uuid),
     )
     door = Authenticator(settings.identity, used.pool, clock, keycloak.http())
     await door.open()
