@@ -19,6 +19,9 @@ ALTER TABLE tenancy.official
   ADD COLUMN number int NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
   -- The unit that employs: the one organisation of the account.
   ADD COLUMN unit_id int REFERENCES tenancy.unit ON DELETE RESTRICT,
+  -- Keycloak wants the two parts of the name; NULL for people who were there before.
+  ADD COLUMN family_name text CHECK (length(family_name) BETWEEN 1 AND 100),
+  ADD COLUMN given_name text CHECK (length(given_name) BETWEEN 1 AND 100),
   ADD COLUMN username text CHECK (username ~ '^[a-z][a-z0-9._-]{2,39}$'),
   ADD COLUMN email text CHECK (length(email) <= 254 AND email ~ '^[^@[:space:]]+@[^@[:space:]]+$' AND email = lower(email)),
   -- Name and user name without diacritics, made by the application.
@@ -169,8 +172,8 @@ CREATE POLICY worker_told ON tenancy.official_change FOR INSERT TO backend_worke
 CREATE POLICY worker_seen ON tenancy.review FOR SELECT TO backend_worker USING (true);
 CREATE POLICY worker_list ON tenancy.review FOR INSERT TO backend_worker WITH CHECK (decision IS NULL);
 
-GRANT INSERT (id, code, issuer, name, name_key, search_text, username, email, unit_id, state, created_on)
-  ON tenancy.official TO backend_app, backend_city;
+GRANT INSERT (id, code, issuer, name, family_name, given_name, name_key, search_text, username, email, unit_id,
+  state, created_on, version) ON tenancy.official TO backend_app, backend_city;
 GRANT UPDATE (state, unit_id, version) ON tenancy.official TO backend_app, backend_city;
 GRANT SELECT ON tenancy.duty TO backend_app, backend_city, backend_worker;
 GRANT INSERT ON tenancy.duty TO backend_app, backend_city;
@@ -228,6 +231,19 @@ $$;
 REVOKE ALL ON FUNCTION tenancy.resolve FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenancy.resolve TO backend_app;
 
+-- As tenancy.path_of, whoever asks: to the administrator of a Party body the bodies above it are hidden, and a
+-- path that ends too early would make the body look like the top of its tree.
+CREATE FUNCTION tenancy.whole_path_of(a_unit int) RETURNS int[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  WITH RECURSIVE up AS (
+    SELECT u.id, u.parent_id, 0 AS step FROM tenancy.unit u WHERE u.id = a_unit
+    UNION ALL SELECT u.id, u.parent_id, up.step + 1 FROM tenancy.unit u JOIN up ON u.id = up.parent_id
+  )
+  SELECT array_agg(up.id ORDER BY up.step) FROM up
+$$;
+REVOKE ALL ON FUNCTION tenancy.whole_path_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tenancy.whole_path_of TO backend_app, backend_city, backend_worker;
+
 -- The first use of a session: the day is noted, and who was invited is active from now on.
 CREATE FUNCTION tenancy.note_activity(a_day date, a_moment timestamptz)
 RETURNS TABLE (code text, activated boolean)
@@ -267,9 +283,10 @@ REVOKE ALL ON FUNCTION tenancy.official_created FROM PUBLIC;
 
 -- What the directory asks before it does anything to an account.
 CREATE FUNCTION tenancy.account_of(a_code text)
-RETURNS TABLE (issuer text, subject text, state text, unit_code text, username text, email text)
+RETURNS TABLE (issuer text, subject text, state text, unit_code text, username text, email text,
+               family_name text, given_name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-  SELECT o.issuer, o.subject, o.state, u.code, o.username, o.email
+  SELECT o.issuer, o.subject, o.state, u.code, o.username, o.email, o.family_name, o.given_name
   FROM tenancy.official o LEFT JOIN tenancy.unit u ON u.id = o.unit_id WHERE o.code = a_code
 $$;
 REVOKE ALL ON FUNCTION tenancy.account_of FROM PUBLIC;
@@ -297,3 +314,31 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
 $$;
 REVOKE ALL ON FUNCTION tenancy.organisation_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenancy.organisation_of TO backend_worker;
+
+-- What is under way for an account, for who administers it and for the person: states and words, nothing else.
+CREATE INDEX request_target ON directory.request (target, id);
+CREATE FUNCTION tenancy.directory_requests(a_code text)
+RETURNS TABLE (operation text, state text, since timestamptz, ended_at timestamptz, error text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT r.operation, r.state, r.created_at, r.ended_at, coalesce(r.code, r.fault)
+  FROM directory.request r
+  WHERE r.target = a_code AND r.operation LIKE 'official.%' AND EXISTS (
+    SELECT FROM tenancy.official o WHERE o.code = a_code AND (
+      o.id = nullif(current_setting('ioc.subject', true), '')::uuid
+      OR o.unit_id = ANY (string_to_array(nullif(current_setting('ioc.administers', true), ''), ',')::int[])))
+  ORDER BY r.id DESC LIMIT 20
+$$;
+REVOKE ALL ON FUNCTION tenancy.directory_requests FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tenancy.directory_requests TO backend_app, backend_city;
+
+-- For the job that is told of a request's end.
+CREATE FUNCTION tenancy.ended_request(a_request uuid)
+RETURNS TABLE (official_id uuid, code text, unit_code text, operation text, state text, refusal text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT o.id, o.code, u.code, r.operation, r.state, r.code
+  FROM directory.request r JOIN tenancy.official o ON o.code = r.target
+  LEFT JOIN tenancy.unit u ON u.id = o.unit_id
+  WHERE r.id = a_request AND r.operation LIKE 'official.%'
+$$;
+REVOKE ALL ON FUNCTION tenancy.ended_request FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tenancy.ended_request TO backend_worker;
