@@ -1,13 +1,13 @@
 """Live changes: one reader a process, one decision a class of subscribers, a bounded queue each.
 
-A class is what a decision depends on: for officials their working unit, duties, units and level; a citizen is
-a class of one. A subscriber who does not keep up is dropped and resumes by cursor: nothing is buffered
-without end, and nothing is lost.
+A class is what a decision depends on: for officials their working unit, duties, units, level and kind of
+network; a citizen is a class of one. A subscriber who does not keep up is dropped and resumes by cursor:
+nothing is buffered without end, and nothing is lost.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -16,10 +16,11 @@ import structlog
 
 from backend.changes.errors import SessionOver, TooSlow
 from backend.changes.reader import ChangeReader, Concern
+from backend.changes.sessions import LiveSessions
 from backend.changes.types import Change
 from foundation.clock import Clock
 from foundation.errors import Forbidden
-from foundation.identity.principal import CitizenPrincipal, Duty, OfficialPrincipal
+from foundation.identity.principal import CitizenPrincipal, Duty, OfficialPrincipal, VerifiedSession
 from foundation.policy.engine import PolicyEngine
 
 QUEUE = 256
@@ -27,7 +28,7 @@ POLL_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 
 Subscriber = CitizenPrincipal | OfficialPrincipal
-OfficialClass = tuple[int, frozenset[int], tuple[Duty, ...], str, bool]
+OfficialClass = tuple[int, frozenset[int], tuple[Duty, ...], str, bool, str]
 
 log = structlog.get_logger()
 
@@ -72,6 +73,7 @@ class Hub:
         self._reader = reader
         self._policy = policy
         self._clock = clock
+        self._sessions = LiveSessions()
         self._citizens: dict[UUID, set[Subscription]] = defaultdict(set)
         self._officials: dict[OfficialClass, set[Subscription]] = defaultdict(set)
 
@@ -85,10 +87,17 @@ class Hub:
         members = self._members(principal)
         members.add(subscription)
         try:
-            yield subscription
+            with self._sessions.connected(principal.session, lambda: subscription.end(SessionOver)):
+                yield subscription
         finally:
             members.discard(subscription)
             self._forget_empty(principal)
+
+    async def ended(self, session: VerifiedSession) -> None:
+        """Return when the session's end is noted, or its token has run out."""
+        over = asyncio.Event()
+        with self._sessions.connected(session, over.set):
+            await over.wait()
 
     async def run(self) -> None:
         """Deliver until cancelled. A database that is away is waited for; nothing is skipped."""
@@ -101,7 +110,8 @@ class Hub:
                 for concern in concerns:
                     self._deliver(concern)
                     position = concern.change.position
-                self._end_sessions(await self._reader.ended_sessions())
+                self._sessions.end(await self._reader.ended_sessions())
+                self._sessions.expire(self._clock.now())
             except Exception:
                 log.exception("feed_interrupted")
                 await asyncio.sleep(RETRY_SECONDS)
@@ -112,7 +122,7 @@ class Hub:
     def _deliver(self, concern: Concern) -> None:
         for subscription in list(self._citizens.get(concern.citizen_id, ())):
             self._offer(concern, [subscription])
-        for (_, units, _, _, city), members in list(self._officials.items()):
+        for (_, units, _, _, city, _), members in list(self._officials.items()):
             if members and (city or units & concern.units):
                 self._offer(concern, list(members))
 
@@ -125,22 +135,6 @@ class Hub:
             return
         for subscription in members:
             subscription.offer(concern.change)
-
-    def _end_sessions(self, ended: Iterable[tuple[str, str | None, str | None, float]]) -> None:
-        """End what ended: by sid one session; by sub a person's, by neither a realm's, begun until then."""
-        everybody = [s for members in (*self._citizens.values(), *self._officials.values()) for s in members]
-        now = self._clock.now()
-        for subscription in everybody:
-            if subscription.principal.session.expires_at <= now:
-                subscription.end(SessionOver)
-        for iss, sid, sub, at in ended:
-            for subscription in everybody:
-                session = subscription.principal.session
-                begun = session.auth_time.timestamp() <= at
-                if session.iss == iss and (
-                    session.sid == sid if sid is not None else begun and sub in (None, session.sub)
-                ):
-                    subscription.end(SessionOver)
 
     def _members(self, principal: Subscriber) -> set[Subscription]:
         if isinstance(principal, CitizenPrincipal):
@@ -162,4 +156,5 @@ def _class_of(principal: OfficialPrincipal) -> OfficialClass:
         principal.duties,
         principal.session.acr,
         principal.city_level,
+        principal.origin.network_kind,
     )

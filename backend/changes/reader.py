@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
+from backend.changes.sessions import Ended
 from backend.changes.types import LAST_UUID, Change, ChangePosition
 from backend.reports.types import report_resource
 from foundation.database.database import Database
@@ -25,7 +26,7 @@ WHERE (c.x, c.id) > ($1, $2) AND c.x < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY c.x, c.id LIMIT $3
 """
 _ENDED = """
-SELECT iss, sid, sub, extract(epoch FROM ended_at)::float8 AS at, recorded_at
+SELECT iss, sid, sub, extract(epoch FROM ended_at)::float8 AS at, except_sid, jkt, recorded_at
 FROM identity.session_end WHERE recorded_at > $1
 """
 
@@ -58,13 +59,16 @@ class ChangeReader:
         rows = await self._database.pool.fetch(_AFTER, position.x, position.id, BATCH)
         return [_concern_of(row) for row in rows]
 
-    async def ended_sessions(self) -> list[tuple[str, str | None, str | None, float]]:
-        """(iss, sid, sub, ended at) of ends noted lately; the same end may come several times."""
+    async def ended_sessions(self) -> list[Ended]:
+        """Ends noted lately; the same end may come several times."""
         rows = await self._database.pool.fetch(_ENDED, self._ends_since)
         if rows:
             newest = max(row["recorded_at"] for row in rows)
             self._ends_since = max(self._ends_since, newest - ENDS_OVERLAP)
-        return [(row["iss"], row["sid"], row["sub"], row["at"]) for row in rows]
+        return [
+            Ended(row["iss"], row["sid"], row["sub"], row["at"], row["except_sid"], row["jkt"])
+            for row in rows
+        ]
 
 
 def _concern_of(row: asyncpg.Record) -> Concern:

@@ -20,6 +20,10 @@ class FeedService:
         """One page; see ChangeQueries.since."""
         return await self._queries.since(principal, after, first)
 
+    async def ended(self, principal: Subscriber) -> None:
+        """Return when the session is over, as soon as this process is told."""
+        await self._hub.ended(principal.session)
+
     async def follow(
         self, principal: Subscriber, after: ChangePosition | None
     ) -> AsyncGenerator[Change, None]:

@@ -39,6 +39,7 @@ _CREDENTIALS = re.compile(r"([A-Za-z]+) +([A-Za-z0-9_.-]+)")
 log = structlog.get_logger()
 
 Limited = Callable[[VerifiedSession], Awaitable[None]]
+Confirm = Callable[[str, VerifiedSession], Awaitable[None]]
 
 
 async def unlimited(session: VerifiedSession) -> None:
@@ -118,14 +119,15 @@ class Authenticator:
     ) -> None:
         """Raise an IdentityRefusal when the token has run out or Keycloak ended an official's session.
 
-        Ends that were noted are not looked for: who follows changes is told of them by the feed.
+        Keycloak is asked anew, for an answer that is remembered would add its age to what an end takes. Ends
+        that were noted are not looked for: who follows changes is told of them by the feed.
         """
         now = self._clock.now()
         if session.expires_at <= now:
             raise TokenExpired
         if self._tokens.is_official(session):
             token, _ = credentials_of(authorization, dpop)
-            await self._confirm(token, session, now)
+            await self._confirm(self._introspector.confirm_now, token, session, now)
 
     async def _admitted(
         self, token: str, session: VerifiedSession, proof: Proof, now: datetime
@@ -133,7 +135,7 @@ class Authenticator:
         await self._limited(session)
         admission = await revocation.admit(self._pool, session, proof)
         if self._tokens.is_official(session):
-            await self._confirm(token, session, now)
+            await self._confirm(self._introspector.confirm, token, session, now)
         match admission:
             case revocation.Admission.UNSEEN:
                 return session.as_unseen()
@@ -141,9 +143,9 @@ class Authenticator:
                 return session.as_due()
         return session
 
-    async def _confirm(self, token: str, session: VerifiedSession, now: datetime) -> None:
+    async def _confirm(self, ask: Confirm, token: str, session: VerifiedSession, now: datetime) -> None:
         try:
-            await self._introspector.confirm(token, session)
+            await ask(token, session)
         except SessionEnded:
             # Noted, so that it stays dead when Keycloak revives it: somebody disabled and enabled again. A
             # token that ran out meanwhile is no end.

@@ -55,6 +55,11 @@ class Introspector:
         # A caller that gives up must not take the answer away from the others.
         await asyncio.shield(asking)
 
+    async def confirm_now(self, token: str, session: VerifiedSession) -> None:
+        """As `confirm`, but nothing remembered is enough: what lasts is asked about anew each time."""
+        self._alive_until.pop(session.token_digest, None)
+        self._remember(session.token_digest, await self._ask(token, session))
+
     def _answered(self, digest: bytes, task: asyncio.Task[float]) -> None:
         del self._asking[digest]
         # Looked at here, for every caller may have gone by now.

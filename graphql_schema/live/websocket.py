@@ -82,18 +82,20 @@ class WebSocketConnection:
             await self._send({"type": "websocket.close", "code": BAD_PROTOCOL, "reason": "protocol"})
             return
         await self._send({"type": "websocket.accept", "subprotocol": PROTOCOL, "headers": []})
+        why = Closed(FAULT, INTERNAL)
         try:
             principal = await self._let_in()
             await self._converse(principal)
         except Closed as closed:
-            await self._close(closed)
+            why = closed
         except Exception:
             log.exception("websocket_failed")
-            await self._close(Closed(FAULT, INTERNAL))
         finally:
+            # Before anything else is said: a reader who is slow to take the end gets no more changes.
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await self._close(why)
 
     async def _let_in(self) -> Principal:
         try:

@@ -48,6 +48,10 @@ class FakeFeed:
     coming: asyncio.Queue[Change | Exception] = field(default_factory=asyncio.Queue)
     after: list[ChangePosition | None] = field(default_factory=list)
     followers: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def ended(self, principal: Any) -> None:
+        await self.over.wait()
 
     async def since(self, principal: Any, after: ChangePosition | None, first: int) -> ChangePage:
         self.after.append(after)
