@@ -2,10 +2,20 @@
 
 import strawberry
 
+from backend.devices.types import DeviceState, NetworkKind
 from backend.media.types import MediaKind, MediaState, Size
 from backend.reports.types import ClosingReason, ReportState, ReportStep
 
-__all__ = ["ClosingReason", "MediaKind", "MediaState", "ReportState", "ReportStep", "Size"]
+__all__ = [
+    "ClosingReason",
+    "DeviceState",
+    "MediaKind",
+    "MediaState",
+    "NetworkKind",
+    "ReportState",
+    "ReportStep",
+    "Size",
+]
 
 strawberry.enum(
     ReportState,
@@ -27,4 +37,12 @@ strawberry.enum(
     name="MediaSize",
     description="Cạnh dài nhất của ảnh: 320, 1280, 4096 điểm ảnh. / By the longest edge in pixels: 320, "
     "1,280 and 4,096; a document has one form of its own.",
+)
+strawberry.enum(
+    DeviceState,
+    description="Đang dùng, hoặc đã báo mất và bị chặn. / In use, or reported lost and blocked for ever.",
+)
+strawberry.enum(
+    NetworkKind,
+    description="Mạng của thành phố, mạng khác, không rõ. / An office of the city's, elsewhere, not known.",
 )

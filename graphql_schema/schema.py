@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from graphql_schema.changes import ChangeQuery, ChangeSubscription
+from graphql_schema.devices import DeviceMutation, DeviceQuery
 from graphql_schema.media import MediaMutation
 from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationQuery
@@ -17,8 +18,17 @@ from graphql_schema.scalars import DATE_TIME
 from graphql_schema.tenancy import TenancyQuery
 from graphql_schema.viewer import ViewerQuery
 
-QUERIES = (ViewerQuery, RoutingQuery, TenancyQuery, ReportQuery, NotificationQuery, ChangeQuery, NodeQuery)
-MUTATIONS = (ReportMutation, MediaMutation)
+QUERIES = (
+    ViewerQuery,
+    RoutingQuery,
+    TenancyQuery,
+    ReportQuery,
+    NotificationQuery,
+    ChangeQuery,
+    DeviceQuery,
+    NodeQuery,
+)
+MUTATIONS = (ReportMutation, MediaMutation, DeviceMutation)
 SUBSCRIPTIONS = (ChangeSubscription,)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from backend.changes.types import Change, ChangePage, ChangePosition
+from backend.devices.types import AppRelease, Device, Owner, Session
 from backend.media.types import Media, MediaChanged
 from backend.reports.types import (
     Changed,
@@ -179,6 +180,34 @@ class Feed(Protocol):
     ) -> AsyncGenerator[Change, None]: ...
 
 
+class DeviceReads(Protocol):
+    """backend.devices.queries.DeviceQueries."""
+
+    async def sessions(self, principal: Owner, page: PageRequest) -> Page[Session]: ...
+
+    async def devices(self, principal: Owner, page: PageRequest) -> Page[Device]: ...
+
+
+class DeviceChanges(Protocol):
+    """backend.devices.service.DeviceService."""
+
+    async def rename(
+        self, principal: Owner, thumbprint: str, name: str, idempotency: Idempotency
+    ) -> Device: ...
+
+    async def end_session(self, principal: Owner, session_id: UUID, idempotency: Idempotency) -> None: ...
+
+    async def end_all(self, principal: Owner, *, except_this: bool, idempotency: Idempotency) -> None: ...
+
+    async def report_lost(self, principal: Owner, thumbprint: str, idempotency: Idempotency) -> Device: ...
+
+
+class AppReads(Protocol):
+    """backend.devices.releases.AppReleases."""
+
+    def releases(self) -> tuple[AppRelease, ...]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """All that resolvers may call."""
@@ -192,3 +221,6 @@ class Services:
     feed: Feed
     media: MediaReads
     media_changes: MediaChanges
+    devices: DeviceReads
+    device_changes: DeviceChanges
+    apps: AppReads

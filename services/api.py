@@ -25,6 +25,9 @@ from backend.changes.reader import ChangeReader
 from backend.changes.service import FeedService
 from backend.citizens.service import CitizenService
 from backend.devices.notes import SessionNotes
+from backend.devices.queries import DeviceQueries
+from backend.devices.releases import AppReleases
+from backend.devices.service import DeviceService
 from backend.media.listing import MediaListing
 from backend.media.release import MediaReleaseService
 from backend.notifications.queries import InboxQueries
@@ -39,6 +42,7 @@ from foundation.clock import Clock, SystemClock
 from foundation.cursors import Cursors
 from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
+from foundation.directory_queue import DirectoryQueue
 from foundation.identity.apps import AppDoor
 from foundation.identity.authenticator import Authenticator, keycloak_http
 from foundation.ids import GlobalIds, new_uuid
@@ -128,12 +132,23 @@ def services_of(parts: Parts) -> Services:
         reports=ReportQueries(database, policy, clock, recheck=parts.settings.policy_sample),
         units=TenancyQueries(database),
         officials=TenancyService(database, clock),
-        categories=RoutingQueries(database),
+        categories=RoutingQueries(database, policy, clock),
         inbox=InboxQueries(database),
         feed=FeedService(ChangeQueries(database, policy, clock), parts.hub),
         media=MediaListing(database, policy, clock),
         media_changes=MediaReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
+        devices=DeviceQueries(database, policy, clock),
+        device_changes=DeviceService(
+            database=database, policy=policy, clock=clock, new_id=new_uuid, queue=queue_of(parts)
+        ),
+        apps=AppReleases(parts.settings.apps),
     )
+
+
+def queue_of(parts: Parts) -> DirectoryQueue | None:
+    """The way to the directory, when the settings name one."""
+    settings = parts.settings.directory_queue
+    return None if settings is None else DirectoryQueue.of(settings, parts.clock, new_uuid)
 
 
 def operations_of(parts: Parts, gateway: ApiGateway) -> dict[str, Any]:

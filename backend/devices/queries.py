@@ -7,6 +7,7 @@ from backend.devices.types import (
     LONGEST_SESSION,
     Device,
     DeviceState,
+    NetworkKind,
     Owner,
     Session,
     device_resource,
@@ -80,7 +81,7 @@ def device_of(row: Any) -> Device:
         platform=row["platform"],
         first_used_at=row["first_use_at"],
         last_used_at=row["last_use_at"],
-        network=row["network"],
+        network=NetworkKind(row["network"]),
         state=DeviceState.ENROLLED if row["lost_at"] is None else DeviceState.LOST,
         current=row["current"],
     )
@@ -92,7 +93,7 @@ def _session_of(row: Any) -> Session:
         level=row["acr"],
         started_at=row["started_at"],
         last_used_at=row["session_last_use_at"],
-        network=row["session_network"],
+        network=NetworkKind(row["session_network"]),
         current=row["session_current"],
         device=device_of(row),
     )

@@ -21,12 +21,17 @@ class DeviceState(StrEnum):
     LOST = "lost"
 
 
+class NetworkKind(StrEnum):
+    """Where from, and no more: an office of the city's, elsewhere, or not known."""
+
+    CITY = "city"
+    INTERNET = "internet"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device by its key's thumbprint (RFC 7638). Moments of use are up to 15 minutes old.
-
-    `network` is "city", "internet" or "unknown": the kind of network of the last note, and no more.
-    """
+    """A device by its key's thumbprint (RFC 7638). Moments of use are up to 15 minutes old."""
 
     thumbprint: str
     name: str
@@ -35,7 +40,7 @@ class Device:
     platform: str | None
     first_used_at: datetime
     last_used_at: datetime
-    network: str
+    network: NetworkKind
     state: DeviceState
     current: bool
     """The device that asks."""
@@ -49,7 +54,7 @@ class Session:
     level: str
     started_at: datetime
     last_used_at: datetime
-    network: str
+    network: NetworkKind
     current: bool
     """The session that asks."""
     device: Device

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from backend.devices.types import AppRelease, Device, DeviceState, NetworkKind, Session
 from backend.media.types import Content, Media, MediaChanged, MediaKind, MediaState
 from backend.notifications.types import InboxItem
 from backend.reports.types import (
@@ -72,6 +73,21 @@ PUBLIC = PublicReport(
     timeline=(PublicTimelineEntry(1, NOW, ReportStep.SUBMITTED, ReportState.RECEIVED, HOAN_KIEM),),
 )
 UNIT = Unit("00070", "Phường Hoàn Kiếm", "ward", "C0001")
+
+
+DEVICE = Device(
+    thumbprint="k" * 43,
+    name="iPhone17,3",
+    app="ihanoi-app",
+    version="1.0.0",
+    platform="iOS 26.1",
+    first_used_at=NOW,
+    last_used_at=NOW,
+    network=NetworkKind.INTERNET,
+    state=DeviceState.ENROLLED,
+    current=True,
+)
+SESSION = Session(ROW_ID, "aal1", NOW, NOW, NetworkKind.INTERNET, current=True, device=DEVICE)
 
 
 def session(sub: str, acr: str = "aal2", realm: str = "ihanoi") -> VerifiedSession:
@@ -199,6 +215,28 @@ class Fake:
     async def inbox(self, principal: Principal, page: PageRequest) -> Page[InboxItem]:
         return self._called("inbox", principal, page)
 
+    async def sessions(self, principal: Principal, page: PageRequest) -> Page[Session]:
+        return self._called("sessions", principal, page)
+
+    async def devices(self, principal: Principal, page: PageRequest) -> Page[Device]:
+        return self._called("devices", principal, page)
+
+    def releases(self) -> tuple[AppRelease, ...]:
+        return self._called("releases")
+
+    # Sessions and devices.
+    async def rename(self, *given: Any) -> Device:
+        return self._called("rename", *given)
+
+    async def end_session(self, *given: Any) -> None:
+        return self._called("end_session", *given)
+
+    async def end_all(self, principal: Principal, *, except_this: bool, idempotency: Any) -> None:
+        return self._called("end_all", principal, except_this, idempotency)
+
+    async def report_lost(self, *given: Any) -> Device:
+        return self._called("report_lost", *given)
+
 
 def every(rest: Any, **given: Any) -> Services:
     """Services for a test: those given, and `rest` in the place of every other."""
@@ -222,6 +260,13 @@ def standard_answers() -> dict[str, Any]:
         "released": (),
         "release": MediaChanged(ROW_ID, CODE, 2, MediaState.RELEASED),
         "withdraw": MediaChanged(ROW_ID, CODE, 3, MediaState.PRIVATE),
+        "sessions": Page((SESSION,), (Position(NOW, ROW_ID),), has_next=True),
+        "devices": Page((DEVICE,), (Position(NOW, ROW_ID),), has_next=False),
+        "rename": DEVICE,
+        "end_session": None,
+        "end_all": None,
+        "report_lost": DEVICE,
+        "releases": (AppRelease("ihanoi-app", "1.0.0", "1.2.0", "https://store.example/ihanoi"),),
         "units": UnitPage((UNIT,), (("hoan kiem", 7),), has_next=False),
         "unit": UNIT,
         "me": OfficialProfile("Trần Văn Minh", UNIT, (DutyView("handler", "00070"),)),
