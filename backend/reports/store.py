@@ -31,6 +31,9 @@ _TAKES_REPORTS = text(
     WHERE code = :code AND kind <> 'party' AND (ended_on IS NULL OR ended_on > :day)
     """
 )
+# As in backend/routing/service.py: no unit ends between here and the commit. A statement of its own, so that
+# the next one sees what was committed meanwhile.
+_UNITS_STAY = text("SELECT pg_advisory_xact_lock_shared(4801, 1)")
 _INDEX_WORDS = text("SELECT reports.index_words(:id, cast(:words AS text[]))")
 _CHANGE = text(
     """
@@ -91,6 +94,7 @@ async def unit_that_takes_reports(work: UnitOfWork, code: str, now: datetime) ->
     """The inner id of an active unit of the city, None when there is no such one."""
     if not is_unit_code(code):
         return None
+    await work.connection.execute(_UNITS_STAY)
     row = await work.connection.execute(_TAKES_REPORTS, {"code": code, "day": now.astimezone(HANOI).date()})
     unit: int | None = row.scalar()
     return unit

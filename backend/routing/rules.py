@@ -1,6 +1,7 @@
 """The decision which unit gets a report. Pure: rules and tree come in, one unit comes out."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from backend.routing.types import Place, Routing, Rule
 
@@ -8,6 +9,12 @@ FALLBACK = "fallback"
 
 Rules = Mapping[tuple[int, str | None], Rule]
 """By (place, category): of a set, each pair has one rule at most."""
+
+
+def rule_of_row(row: Any) -> Rule:
+    """A rule from (id, code, category, place_id, target_id, supporting)."""
+    rule_id, code, category, place, target, supporting = row
+    return Rule(rule_id, code, category, place, target, tuple(supporting))
 
 
 def indexed(rules: Iterable[Rule]) -> Rules:

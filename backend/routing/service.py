@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import text
 
 from backend.routing.errors import UnknownCategory, UnknownWard
-from backend.routing.rules import indexed, route
-from backend.routing.types import Place, Routing, Rule
+from backend.routing.rules import indexed, route, rule_of_row
+from backend.routing.types import Place, Routing
 from foundation.clock import HANOI
 from foundation.database.unit_of_work import UnitOfWork
 
@@ -69,7 +69,7 @@ class RoutingService:
         path = tuple(found.path)
         asked = {"path": list(path), "category": category, "day": day}
         rows = (await connection.execute(_RULES, asked)).all()
-        rules = [Rule(*row[:5], supporting=tuple(row.supporting)) for row in rows]
+        rules = [rule_of_row(row) for row in rows]
         units = [*path, *(rule.target for rule in rules if rule.target is not None)]
         active = (await connection.execute(_ACTIVE, {"units": units, "day": day})).scalars()
         routing = route(category, Place(path=path), indexed(rules), frozenset(active))

@@ -1,5 +1,7 @@
 """Lists of units, in alphabetical order, found with and without diacritics."""
 
+import asyncpg
+
 from backend.tenancy.types import Unit, UnitPage
 from foundation.database.database import Database
 from foundation.errors import InvalidInput, NotFound
@@ -12,15 +14,18 @@ from foundation.vietnamese import fold
 MAX_SEARCH = 100
 
 _UNITS = """
-SELECT u.id, u.code, u.name, u.name_key, u.kind, p.code AS parent_code
+SELECT u.id, u.code, u.name, u.name_key, u.kind, p.code AS parent_code, u.version, u.ended_on,
+  s.code AS successor_code
 FROM tenancy.unit u LEFT JOIN tenancy.unit p ON p.id = u.parent_id
-WHERE u.ended_on IS NULL AND ($1::text IS NULL OR u.kind = $1)
+LEFT JOIN tenancy.unit s ON s.id = u.successor_id
+WHERE ($4 OR u.ended_on IS NULL) AND ($1::text IS NULL OR u.kind = $1)
   AND (u.kind <> 'party' OR u.id = ANY($2::int[]))
 ORDER BY u.name_key, u.id LIMIT $3
 """
 _UNIT = """
-SELECT u.code, u.name, u.kind, p.code AS parent_code
+SELECT u.code, u.name, u.kind, p.code AS parent_code, u.version, u.ended_on, s.code AS successor_code
 FROM tenancy.unit u LEFT JOIN tenancy.unit p ON p.id = u.parent_id
+LEFT JOIN tenancy.unit s ON s.id = u.successor_id
 WHERE u.code = $1 AND (u.kind <> 'party' OR u.id = ANY($2::int[]))
 """
 # All units are a few hundred rows: found in memory, so that no diacritics function is needed in SQL.
@@ -40,8 +45,11 @@ class TenancyQueries:
         search: str | None,
         first: int,
         after: tuple[str, int] | None,
+        ended: bool = False,
     ) -> UnitPage:
         """Units of a kind whose name holds `search` (case and diacritics ignored), after a position.
+
+        `ended`: those that are no more, too.
 
         Raises InvalidInput for a page size outside 1–100 or a search of more than 100 characters.
         """
@@ -52,7 +60,7 @@ class TenancyQueries:
             if search is not None and len(search) > MAX_SEARCH:
                 raise InvalidInput("search")
             wanted = fold(search or "")
-            rows = await scope.rows(_UNITS, kind, _party_units(principal), ALL_UNITS)
+            rows = await scope.rows(_UNITS, kind, _party_units(principal), ALL_UNITS, ended)
         found = [
             row
             for row in rows
@@ -60,7 +68,7 @@ class TenancyQueries:
         ]
         shown = found[:first]
         return UnitPage(
-            items=tuple(Unit(row["code"], row["name"], row["kind"], row["parent_code"]) for row in shown),
+            items=tuple(map(_unit, shown)),
             keys=tuple((row["name_key"], row["id"]) for row in shown),
             has_next=len(found) > first,
         )
@@ -74,7 +82,19 @@ class TenancyQueries:
                 row = await scope.row(_UNIT, code, _party_units(principal))
             if row is None:
                 raise NotFound
-        return Unit(row["code"], row["name"], row["kind"], row["parent_code"])
+        return _unit(row)
+
+
+def _unit(row: asyncpg.Record) -> Unit:
+    return Unit(
+        code=row["code"],
+        name=row["name"],
+        kind=row["kind"],
+        parent_code=row["parent_code"],
+        version=row["version"],
+        ended_on=row["ended_on"],
+        successor_code=row["successor_code"],
+    )
 
 
 def _party_units(principal: Principal) -> list[int]:

@@ -106,7 +106,9 @@ class FuzzedApi:
                     reports=self.world.queries,
                     units=TenancyQueries(self.world.database),
                     officials=self.world.tenancy,
-                    categories=RoutingQueries(self.world.database),
+                    categories=RoutingQueries(
+                        self.world.database, PolicyEngine.load(POLICIES), self.world.clock
+                    ),
                     inbox=self.world.inboxes,
                     feed=self._feed(),
                     media=MediaListing(self.world.database, PolicyEngine.load(POLICIES), self.world.clock),

@@ -1,0 +1,234 @@
+"""What administrators do to sets of routing rules: a draft, its rules, the day from which it holds."""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from backend.administration.service import AdministrationService
+from backend.administration.types import Done, Fields, HistoryKind, Made, Register
+from backend.routing.errors import IncompleteRules, NotADraft
+from backend.routing.sets import PLACES, Tree, check_single, faults_of
+from backend.routing.store import RuleSetStore
+from backend.routing.types import FaultKind, RuleSetState, RuleText
+from foundation.clock import HANOI
+from foundation.database.unit_of_work import UnitOfWork
+from foundation.errors import InvalidInput, NotFound, VersionConflict
+from foundation.idempotency import Idempotency
+from foundation.identity.principal import OfficialPrincipal
+from foundation.ids import NewId
+from foundation.recording import Activity, AuditEvent
+from foundation.texts import MAX_NOTE, checked_label
+
+MAX_RULES = 2_000
+MAX_PUT = 100
+MAX_SUPPORTING = 10
+MAX_AHEAD = 366
+"""Days that a set may begin ahead."""
+_CODE = re.compile(r"[a-z0-9][a-z0-9_-]{1,59}")
+
+Make = Callable[[UnitOfWork, RuleSetStore, datetime], Awaitable[Made]]
+
+
+class RuleSetService:
+    """Changes of sets of rules. Whatever is in force has a rule for every category in every ward."""
+
+    def __init__(self, administration: AdministrationService, new_id: NewId) -> None:
+        self._administration = administration
+        self._new_id = new_id
+
+    async def draft(
+        self, principal: OfficialPrincipal, copy_of: int | None, note: str, idempotency: Idempotency
+    ) -> Done:
+        """A draft with the rules of another set, or of the one that holds today. Raises NotFound."""
+
+        async def make(work: UnitOfWork, store: RuleSetStore, now: datetime) -> Made:
+            checked = checked_label("note", note, MAX_NOTE)
+            source = await store.holding(_day(now)) if copy_of is None else copy_of
+            if copy_of is not None and await store.head(copy_of) is None:
+                raise NotFound
+            tree = await store.tree()
+            rules = {} if source is None else await store.texts(source, tree)
+            number = await store.begin(checked, now)
+            await store.put(number, rules.values(), tree, self._new_id)
+            fields = {**_fields(RuleSetState.DRAFT, None, {}), "note": checked, "copyOf": source}
+            return _named(work, number, 1, None, fields)
+
+        return await self._change(principal, "routing.draft", Activity.CREATE, idempotency, make)
+
+    async def change(
+        self,
+        principal: OfficialPrincipal,
+        number: int,
+        expected_version: int,
+        put: Sequence[RuleText],
+        remove: Sequence[str],
+        idempotency: Idempotency,
+    ) -> Done:
+        """Put rules into a draft, by code, and take others out.
+
+        Raises NotFound, VersionConflict, NotADraft, DoubleRule, and InvalidInput naming the field of `put`.
+        """
+
+        async def make(work: UnitOfWork, store: RuleSetStore, now: datetime) -> Made:
+            head = await _locked(work, store, number, expected_version)
+            if head.state != RuleSetState.DRAFT:
+                raise NotADraft
+            tree, categories = await store.tree(), await store.categories()
+            _check_put(put, remove, tree, categories)
+            before = await store.texts(number, tree)
+            gone = {rule.code for rule in put} | set(remove)
+            if not set(remove) <= before.keys():
+                raise InvalidInput("remove")
+            after = {code: rule for code, rule in before.items() if code not in gone}
+            after |= {rule.code: rule for rule in put}
+            if len(after) > MAX_RULES:
+                raise InvalidInput("put")
+            check_single(after.values())
+            await store.remove(number, remove)
+            await store.put(number, put, tree, self._new_id)
+            await store.become(number, head.state, head.from_day, head.version + 1)
+            touched = [{code: rules[code] for code in gone & rules.keys()} for rules in (before, after)]
+            fields = [_fields(head.state, head.from_day, rules) for rules in touched]
+            return _named(work, number, head.version + 1, *fields)
+
+        return await self._change(principal, "routing.change", Activity.UPDATE, idempotency, make)
+
+    async def activate(
+        self,
+        principal: OfficialPrincipal,
+        number: int,
+        expected_version: int,
+        from_day: date,
+        idempotency: Idempotency,
+    ) -> Done:
+        """Have a draft hold from a day, today or later. Raises IncompleteRules, NotADraft beside the rest."""
+
+        async def make(work: UnitOfWork, store: RuleSetStore, now: datetime) -> Made:
+            head = await _locked(work, store, number, expected_version)
+            if head.state != RuleSetState.DRAFT:
+                raise NotADraft
+            if not 0 <= (from_day - _day(now)).days <= MAX_AHEAD:
+                raise InvalidInput("fromDay")
+            tree = await store.tree()
+            faults = faults_of(await store.rules(number), tree, await store.categories())
+            if faults:
+                raise IncompleteRules(faults)
+            await store.become(number, RuleSetState.ACTIVE, from_day, head.version + 1)
+            before = _fields(head.state, head.from_day, {})
+            after = _fields(RuleSetState.ACTIVE, from_day, {})
+            return _named(work, number, head.version + 1, before, after)
+
+        return await self._change(principal, "routing.activate", Activity.UPDATE, idempotency, make)
+
+    async def discard(
+        self, principal: OfficialPrincipal, number: int, expected_version: int, idempotency: Idempotency
+    ) -> Done:
+        """Give up a draft, or a set that does not hold yet. Raises NotADraft for one that has held."""
+
+        async def make(work: UnitOfWork, store: RuleSetStore, now: datetime) -> Made:
+            head = await _locked(work, store, number, expected_version)
+            waiting = head.state == RuleSetState.ACTIVE and head.from_day > _day(now)
+            if head.state != RuleSetState.DRAFT and not waiting:
+                raise NotADraft
+            await store.become(number, RuleSetState.DISCARDED, None, head.version + 1)
+            before = _fields(head.state, head.from_day, {})
+            after = _fields(RuleSetState.DISCARDED, None, {})
+            return _named(work, number, head.version + 1, before, after)
+
+        return await self._change(principal, "routing.discard", Activity.DELETE, idempotency, make)
+
+    async def _change(
+        self,
+        principal: OfficialPrincipal,
+        action: str,
+        activity: Activity,
+        idempotency: Idempotency,
+        make: Make,
+    ) -> Done:
+        async def alone(work: UnitOfWork, now: datetime) -> Made:
+            store = RuleSetStore(work)
+            await store.alone()
+            return await make(work, store, now)
+
+        intent = AuditEvent(action, activity=activity)
+        return await self._administration.change(principal, Register.ROUTING, intent, idempotency, alone)
+
+
+async def check_complete(work: UnitOfWork, now: datetime) -> None:
+    """Raise IncompleteRules when what holds, or will, lacks a rule: after units or categories changed.
+
+    A city without rules sends every report up the tree; there is nothing to be complete.
+    """
+    store = RuleSetStore(work)
+    await store.alone()
+    tree, categories = await store.tree(), await store.categories()
+    holding = await store.holding(_day(now))
+    numbers = ([] if holding is None else [holding]) + list(await store.coming(_day(now)))
+    for number in numbers:
+        faults = faults_of(await store.rules(number), tree, categories)
+        holes = tuple(fault for fault in faults if fault.kind is FaultKind.HOLE)
+        if holes:
+            raise IncompleteRules(holes)
+
+
+async def _locked(work: UnitOfWork, store: RuleSetStore, number: int, expected_version: int) -> Any:
+    head = await store.head(number)
+    if head is None:
+        raise NotFound
+    work.intent = replace(work.intent, resource=f"rule:set-{number}")
+    if head.version != expected_version:
+        raise VersionConflict(head.version)
+    return head
+
+
+def _check_put(
+    put: Sequence[RuleText], remove: Sequence[str], tree: Tree, categories: frozenset[str]
+) -> None:
+    if len(put) > MAX_PUT or len(remove) > MAX_PUT or not (put or remove):
+        raise InvalidInput("put")
+    codes = [rule.code for rule in put]
+    if len({*codes, *remove}) != len(codes) + len(remove):
+        raise InvalidInput("put.code")
+    for rule in put:
+        if not _CODE.fullmatch(rule.code):
+            raise InvalidInput("put.code")
+        if rule.category is not None and rule.category not in categories:
+            raise InvalidInput("put.category")
+        _check_units(rule, tree)
+
+
+def _check_units(rule: RuleText, tree: Tree) -> None:
+    active = {node.code: node for node in tree.nodes.values() if not node.ended}
+    if rule.place not in active or active[rule.place].kind not in PLACES:
+        raise InvalidInput("put.place")
+    if rule.target is not None and rule.target not in active:
+        raise InvalidInput("put.target")
+    helping = set(rule.supporting)
+    if len(rule.supporting) > MAX_SUPPORTING or len(helping) != len(rule.supporting):
+        raise InvalidInput("put.supporting")
+    if not helping <= active.keys() or rule.target in helping:
+        raise InvalidInput("put.supporting")
+
+
+def _named(work: UnitOfWork, number: int, version: int, before: Fields | None, after: Fields) -> Made:
+    work.intent = replace(work.intent, resource=f"rule:set-{number}")
+    return Made(HistoryKind.ROUTING_RULES, str(number), version, before, after)
+
+
+def _fields(state: str, from_day: date | None, rules: dict[str, RuleText]) -> Fields:
+    told = {
+        code: {
+            "category": rule.category,
+            "place": rule.place,
+            "target": rule.target,
+            "supporting": list(rule.supporting),
+        }
+        for code, rule in rules.items()
+    }
+    return {"state": str(state), "fromDay": None if from_day is None else from_day.isoformat(), "rules": told}
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(HANOI).date()

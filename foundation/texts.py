@@ -1,0 +1,30 @@
+"""Names and short texts that administrators write: shown to everybody, so nothing in them may mislead."""
+
+import unicodedata
+
+from foundation.errors import InvalidInput
+
+MAX_NAME = 200
+MAX_NOTE = 300
+# Control, format (bidi, zero width), surrogate, private, unassigned; line and paragraph separators.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Vietnamese never needs more: a letter is one character in NFC, or a letter and its tone.
+MOST_MARKS = 1
+
+
+def checked_label(field: str, value: str, longest: int = MAX_NAME) -> str:
+    """A name or note in its one form: NFC, single spaces, at least one letter, nothing invisible.
+
+    Raises InvalidInput naming the field.
+    """
+    if len(value) > 4 * longest or any(unicodedata.category(letter) in _HIDDEN for letter in value):
+        raise InvalidInput(field)
+    label = unicodedata.normalize("NFC", " ".join(value.split()))
+    if not 1 <= len(label) <= longest or not any(letter.isalpha() for letter in label):
+        raise InvalidInput(field)
+    marks = 0
+    for letter in label:
+        marks = marks + 1 if unicodedata.category(letter).startswith("M") else 0
+        if marks > MOST_MARKS:
+            raise InvalidInput(field)
+    return label
