@@ -180,6 +180,8 @@ class ApiGateway:
         async with self._database.unit_of_work(principal, SIGN_IN) as work:
             first = await note_first_use(work.connection, principal.session)
             if await self._notes.write(work, principal, app) or first:
+                if isinstance(principal, OfficialPrincipal):
+                    await self._tenancy.note_activity(work)
                 await work.record(SIGN_IN)
                 await work.commit()
 

@@ -53,10 +53,11 @@ INSERT INTO deadlines.hours (calendar, from_day, week)
 VALUES (%(code)s, %(from_day)s, cast(%(week)s AS int4multirange)) ON CONFLICT (calendar, from_day) DO NOTHING
 """
 _OFFICIAL = """
-INSERT INTO tenancy.official (id, issuer, subject, name, family_name, given_name, name_key, search_text, username,
-                              email, unit_id, activated_on)
+INSERT INTO tenancy.official (id, issuer, subject, name, family_name, given_name, name_key, search_text,
+                              username, email, unit_id, activated_on)
 VALUES (%(id)s, %(issuer)s, %(subject)s, %(name)s, %(family_name)s, %(given_name)s, %(name_key)s,
-        %(search_text)s, %(username)s, %(email)s, (SELECT id FROM tenancy.unit WHERE code = %(organisation)s), %(from_day)s)
+        %(search_text)s, %(username)s, %(email)s,
+        (SELECT id FROM tenancy.unit WHERE code = %(organisation)s), %(from_day)s)
 ON CONFLICT (issuer, subject) DO NOTHING
 """
 _DUTY = """

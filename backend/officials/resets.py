@@ -85,7 +85,7 @@ class ResetService:
     ) -> ChangedOfficial:
         """The second officer's word: sessions end, and the directory takes the credentials away.
 
-        Raises ResetOver, SecondOfficerNeeded, WrongState; InvalidInput for another digest than the first one's.
+        Raises ResetOver, SecondOfficerNeeded, WrongState; InvalidInput for another digest than the first's.
         """
 
         async def change(locked: Locked) -> None:

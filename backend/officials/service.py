@@ -65,7 +65,7 @@ _UNIQUE = {"official_username": "username", "official_email": "email"}
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """An official under change: locked, allowed, in the version that was expected, which is raised already."""
+    """An official under change: locked, allowed, in the expected version, which is raised already."""
 
     work: UnitOfWork
     official: OfficialRow
@@ -102,7 +102,7 @@ class OfficialService:
     async def invite(
         self, principal: OfficialPrincipal, invitation: Invitation, asking: Asking, idempotency: Idempotency
     ) -> ChangedOfficial:
-        """A new official of a unit, with the first duties; the directory makes the account and sends the mail.
+        """A new official of a unit, with the first duties; the directory makes the account, sends the mail.
 
         Raises InvalidInput, UnknownUnit, Forbidden, Taken, DutyOutsideUnit, IdempotencyMismatch.
         """
@@ -129,7 +129,7 @@ class OfficialService:
     async def resend(
         self, principal: OfficialPrincipal, code: str, asking: Asking, idempotency: Idempotency
     ) -> ChangedOfficial:
-        """The invitation once more; also for an account that the directory could not make. Raises WrongState."""
+        """The invitation again, or an account that could not be made once more. Raises WrongState."""
 
         async def change(locked: Locked) -> None:
             _check_state(locked, OfficialState.INVITED)
@@ -242,7 +242,7 @@ class OfficialService:
         change: Change,
         idempotency: Idempotency,
     ) -> ChangedOfficial:
-        """Lock, decide, check the version, `change`, record, commit. For the other services of this feature."""
+        """Lock, decide, check the version, `change`, record, commit. For the services of this feature."""
         now = self._clock.now()
         async with self._database.unit_of_work(principal, AuditEvent(action)) as work:
             code = parse_report_code(code)

@@ -34,16 +34,16 @@ WHERE official_id = $1 AND state = 'open' AND expires_at > $2
 """
 REQUESTS = "SELECT operation, state, since, ended_at, error FROM tenancy.directory_requests($1)"
 _CHANGES = """
-SELECT c.id, c.kind, c.at, c.version, c.actor_name, c.actor_kind, v.code AS unit_code, v.name AS unit_name, c.duty,
-       c.from_day, c.until_day, c.note
+SELECT c.id, c.kind, c.at, c.version, c.actor_name, c.actor_kind, v.code AS unit_code, v.name AS unit_name,
+       c.duty, c.from_day, c.until_day, c.note
 FROM tenancy.official_change c LEFT JOIN tenancy.unit v ON v.id = c.unit_id
 WHERE c.official_id = $1 {position} ORDER BY c.id DESC LIMIT $2
 """
 CHANGES = _CHANGES.format(position="")
 CHANGES_AFTER = _CHANGES.format(position="AND c.id < $3::uuid")
 REVIEWS = f"""
-SELECT {_COLUMNS}, {_DUTIES.format(day="$7::date")} AS duties, r.quarter, r.due_on, r.decision, r.reviewer_name,
-       r.decided_at, r.note
+SELECT {_COLUMNS}, {_DUTIES.format(day="$7::date")} AS duties, r.quarter, r.due_on, r.decision,
+       r.reviewer_name, r.decided_at, r.note
 FROM tenancy.review r JOIN tenancy.official o ON o.id = r.official_id JOIN tenancy.unit u ON u.id = o.unit_id
 WHERE r.quarter = $1 AND o.unit_id = ANY($2::int[]) AND (NOT $3::boolean OR r.decision IS NULL)
   AND ($4::text IS NULL OR (o.name_key, o.number) > ($4, $5))

@@ -27,7 +27,8 @@ _CHANGE = text(
     INSERT INTO tenancy.official_change (id, official_id, version, at, actor_kind, actor_id, actor_name, kind,
                                          unit_id, duty, from_day, until_day, note)
     VALUES (:id, :official_id, :version, :at, :actor_kind, cast(:actor_id AS uuid),
-            coalesce((SELECT o.name FROM tenancy.official o WHERE o.id = cast(:actor_id AS uuid)), :actor_name),
+            coalesce((SELECT o.name FROM tenancy.official o WHERE o.id = cast(:actor_id AS uuid)),
+                     cast(:actor_name AS text)),
             :kind, :unit_id, :duty, :from_day, :until_day, :note)
     """
 )
@@ -59,8 +60,9 @@ _END = text(
 )
 _LEFT = text(
     """
-    SELECT EXISTS (SELECT FROM tenancy.duty
-    WHERE official_id = :official_id AND (until_day IS NULL OR until_day > greatest(from_day - 1, cast(:last AS date))))
+    SELECT EXISTS (
+      SELECT FROM tenancy.duty WHERE official_id = :official_id
+        AND (until_day IS NULL OR until_day > greatest(from_day - 1, cast(:last AS date))))
     """
 )
 # By person alone: all sessions begun until now.
@@ -170,7 +172,7 @@ async def give_duty(
 async def end_duty(
     work: UnitOfWork, official_id: UUID, unit_id: int, kind: str, last: date
 ) -> tuple[date, date]:
-    """End a duty of a kind in a unit, those to come too; first and last day of the latest. Raises NoSuchDuty."""
+    """End a duty of a kind in a unit, those to come too: days of the latest. Raises NoSuchDuty."""
     place = {"official_id": official_id, "unit_id": unit_id, "kind": kind, "last": last}
     rows = (await work.connection.execute(_END, place)).all()
     if not rows:

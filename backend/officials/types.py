@@ -109,7 +109,7 @@ class AccountDuty:
 
 @dataclass(frozen=True, slots=True)
 class OpenReset:
-    """A reset that waits for a second officer, who names `request` and `digest` of what the first one signed."""
+    """A reset that waits for a second officer, who names `request` and `digest` of what the first signed."""
 
     request: str
     digest: str
@@ -208,7 +208,7 @@ def account_resource(official_id: UUID, unit_path: tuple[int, ...], state: str) 
 
 
 def duty_resource(official_id: UUID, kind: str, unit_path: tuple[int, ...]) -> Resource:
-    """A duty as it is given or ended. `unit_path`: the unit first, the top of its tree last, and none left out."""
+    """A duty as it is given or ended. `unit_path`: the unit first, the top of its tree last, none missing."""
     return Resource(
         "DutyGrant",
         str(official_id),

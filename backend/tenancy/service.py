@@ -2,11 +2,13 @@
 
 import asyncpg
 import msgspec
+from sqlalchemy import text
 
 from backend.tenancy.errors import NoDutyHere
 from backend.tenancy.types import DutyView, OfficialProfile, Unit
 from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
+from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import NotFound
 from foundation.identity.principal import Duty, OfficialPrincipal, Origin, VerifiedSession
 from foundation.recording import Activity, AuditEvent
@@ -14,6 +16,7 @@ from foundation.recording import Activity, AuditEvent
 CITY_OPERATOR = "city_operator"
 
 _RESOLVE = "SELECT official_id, unit_id, duties, units, administered FROM tenancy.resolve($1, $2, $3, $4)"
+_NOTE_ACTIVITY = text("SELECT code, activated FROM tenancy.note_activity(:day, :moment)")
 _PROFILE = """
 SELECT o.name, u.code, u.name AS unit_name, u.kind, p.code AS parent_code
 FROM tenancy.official o, tenancy.unit u LEFT JOIN tenancy.unit p ON p.id = u.parent_id
@@ -31,8 +34,8 @@ class TenancyService:
     async def principal_of(self, session: VerifiedSession, origin: Origin) -> OfficialPrincipal:
         """Duties in force today in Ha Noi, within the token's working unit.
 
-        Raises NoDutyHere for an unknown official or unit, and for whom is suspended or has left. An official without a duty is a principal
-        without units: he sees himself and nothing else.
+        Raises NoDutyHere for an unknown official or unit, and for whoever is suspended or has left. An
+        official without a duty is a principal without units: he sees himself and nothing else.
         """
         day = self._clock.now().astimezone(HANOI).date()
         row: asyncpg.Record | None = await self._database.pool.fetchrow(
@@ -52,6 +55,18 @@ class TenancyService:
             city_level=any(duty.kind == CITY_OPERATOR for duty in duties),
             administered=frozenset(row["administered"]),
         )
+
+    async def note_activity(self, work: UnitOfWork) -> None:
+        """Note that the official was there today, in the transaction of a session's first use.
+
+        Whoever was invited is active from now on, and that is an event.
+        """
+        now = self._clock.now()
+        given = {"day": now.astimezone(HANOI).date(), "moment": now}
+        row = (await work.connection.execute(_NOTE_ACTIVITY, given)).one_or_none()
+        if row is not None and row.activated:
+            unit = work.principal.unit_code if isinstance(work.principal, OfficialPrincipal) else None
+            await work.record(AuditEvent("official.activate", resource=f"official:{row.code}", unit=unit))
 
     async def me(self, principal: OfficialPrincipal) -> OfficialProfile:
         """The official's own name, working unit and duties."""

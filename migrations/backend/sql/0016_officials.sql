@@ -168,6 +168,7 @@ CREATE POLICY worker_seen ON tenancy.official FOR SELECT TO backend_worker USING
 CREATE POLICY worker_suspend ON tenancy.official FOR UPDATE TO backend_worker
   USING (state IN ('invited', 'active')) WITH CHECK (state = 'suspended');
 CREATE POLICY worker_seen ON tenancy.duty FOR SELECT TO backend_worker USING (true);
+CREATE POLICY worker_seen ON tenancy.official_change FOR SELECT TO backend_worker USING (true);
 CREATE POLICY worker_told ON tenancy.official_change FOR INSERT TO backend_worker WITH CHECK (actor_kind = 'system');
 CREATE POLICY worker_seen ON tenancy.review FOR SELECT TO backend_worker USING (true);
 CREATE POLICY worker_list ON tenancy.review FOR INSERT TO backend_worker WITH CHECK (decision IS NULL);
@@ -187,7 +188,8 @@ GRANT UPDATE (decision, reviewer_id, reviewer_name, decided_at, note) ON tenancy
   TO backend_app, backend_city;
 GRANT SELECT ON tenancy.official TO backend_worker;
 GRANT UPDATE (state, version) ON tenancy.official TO backend_worker;
-GRANT INSERT ON tenancy.official_change, tenancy.review TO backend_worker;
+GRANT SELECT, INSERT ON tenancy.official_change TO backend_worker;
+GRANT INSERT ON tenancy.review TO backend_worker;
 -- Whoever suspends ends the sessions in the same transaction: what is dead stays dead, whatever Keycloak knows.
 GRANT INSERT (event_id, iss, sid, sub, ended_at, cause) ON identity.session_end TO backend_city, backend_worker;
 
@@ -307,6 +309,14 @@ REVOKE ALL ON FUNCTION tenancy.administers FROM PUBLIC;
 GRANT USAGE ON SCHEMA tenancy TO backend_directory;
 GRANT EXECUTE ON FUNCTION tenancy.official_created, tenancy.account_of, tenancy.administers TO backend_directory;
 
+-- The code of any unit, for events about people of Party bodies, which the worker sees nothing of.
+CREATE FUNCTION tenancy.unit_code_of(a_unit int) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT u.code FROM tenancy.unit u WHERE u.id = a_unit
+$$;
+REVOKE ALL ON FUNCTION tenancy.unit_code_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tenancy.unit_code_of TO backend_worker;
+
 -- Organisations follow the units, those of the Party too, whose names the worker sees nowhere else.
 CREATE FUNCTION tenancy.organisation_of(a_code text, a_day date) RETURNS TABLE (name text, ended boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
@@ -333,9 +343,9 @@ GRANT EXECUTE ON FUNCTION tenancy.directory_requests TO backend_app, backend_cit
 
 -- For the job that is told of a request's end.
 CREATE FUNCTION tenancy.ended_request(a_request uuid)
-RETURNS TABLE (official_id uuid, code text, unit_code text, operation text, state text, refusal text)
+RETURNS TABLE (official_id uuid, code text, unit_code text, version int, operation text, state text, refusal text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-  SELECT o.id, o.code, u.code, r.operation, r.state, r.code
+  SELECT o.id, o.code, u.code, o.version, r.operation, r.state, r.code
   FROM directory.request r JOIN tenancy.official o ON o.code = r.target
   LEFT JOIN tenancy.unit u ON u.id = o.unit_id
   WHERE r.id = a_request AND r.operation LIKE 'official.%'
