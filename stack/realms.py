@@ -110,6 +110,8 @@ def _user(person: Json, secret: Json) -> Json:
             },
         ],
     }
+    if "organisation" in person:
+        user["groups"] = ["/officials"]  # whom the directory administers
     if "phone" in person:
         user["attributes"] = {"phone": [person["phone"]], "phone_verified": [person["phone"]]}
     return user
