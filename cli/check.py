@@ -15,7 +15,7 @@ _BIN = Path(sys.executable).parent
 
 
 def check() -> None:
-    """Format, lint, types, import contract, schema, policies, lock. Exit code 1 when any fails."""
+    """Format, lint, types, import contract, schema, documents, policies, lock. Exit code 1 when any fails."""
     failed = [name for name, command in _checks().items() if not _passes(name, command)]
     if failed:
         errors.print(f"[red]Failed: {', '.join(failed)}[/red]")
@@ -30,6 +30,7 @@ def _checks() -> dict[str, list[str]]:
         "types": [str(_BIN / "mypy")],
         "imports": [str(_BIN / "lint-imports")],
         "schema": [sys.executable, "-m", "graphql_schema.export", *schema],
+        "documents": [sys.executable, "-m", "cli", "documents", "check"],
         "policies": [sys.executable, "-m", "foundation.policy.cases", "policies/backend"],
         "lock": [sys.executable, "-m", "cli.lock"],
     }

@@ -81,6 +81,23 @@ class OperationsSettings(Section, frozen=True):
     host: str = "127.0.0.1"
 
 
+class TracingSettings(Section, frozen=True):
+    """Where traces are sent (OTLP over HTTP, Protobuf). Without these settings none are made."""
+
+    endpoint: str
+    """The collector's URL with its path, `https://…/v1/traces`; http only on this machine."""
+    ca_file: Path | None = None
+    ratio: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
+    """The share of requests that is traced."""
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.endpoint)
+        if url.username or url.password or url.query:
+            raise ValueError("tracing.endpoint holds no credentials")
+        if url.scheme != "https" and (url.scheme, url.hostname) != ("http", "127.0.0.1"):
+            raise ValueError("tracing.endpoint is https, or http on 127.0.0.1")
+
+
 class AuditSettings(Section, frozen=True):
     """The log's origin: `ioc.hanoi.gov.vn/log/<backend|vault>/<epoch>`."""
 
@@ -275,10 +292,13 @@ class ApiSettings(Section, frozen=True):
     directory_queue: DirectoryQueueSettings | None = None
     """None: this process asks nothing of the directory."""
     operations: OperationsSettings | None = None
+    tracing: TracingSettings | None = None
 
     def __post_init__(self) -> None:
         for network in (*self.trusted_proxies, *self.city_networks):
             ipaddress.ip_network(network)
+        if self.environment == "production" and self.manifests_folder is None:
+            raise ValueError("production runs documents of manifests alone: manifests_folder")
         if self.environment == "production" and self.media is not None and not self.media.scan_required:
             raise ValueError("production takes no file that was not scanned: media.scan_required")
         if self.environment == "production" and self.phones is None:
@@ -305,9 +325,11 @@ class WorkerSettings(Section, frozen=True):
             return
         if self.environment == "production" and not self.sms.url.startswith("https://"):
             raise ValueError("production sends numbers by TLS alone: sms.url")
+
     directory_queue: DirectoryQueueSettings | None = None
     """None: this process asks nothing of the directory."""
     operations: OperationsSettings | None = None
+    tracing: TracingSettings | None = None
 
 
 class EdgeEventsSettings(Section, frozen=True):
@@ -320,6 +342,7 @@ class EdgeEventsSettings(Section, frozen=True):
     edge_pid_file: Path
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
     operations: OperationsSettings | None = None
+    tracing: TracingSettings | None = None
 
 
 class SocSettings(Section, frozen=True):
@@ -343,6 +366,7 @@ class RelaySettings(Section, frozen=True):
     soc: SocSettings
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.25
     operations: OperationsSettings | None = None
+    tracing: TracingSettings | None = None
 
 
 class SignerSettings(Section, frozen=True):
@@ -386,6 +410,7 @@ class DirectorySettings(Section, frozen=True):
     administration: AdministrationSettings | None = None
     """None: this process only follows events."""
     operations: OperationsSettings | None = None
+    tracing: TracingSettings | None = None
 
 
 S = TypeVar("S", bound=Section)

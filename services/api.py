@@ -51,6 +51,7 @@ from foundation.policy.engine import PolicyEngine
 from foundation.settings import ApiSettings, DatabaseSettings, load
 from graphql_schema.context import Codecs
 from graphql_schema.execution.documents import Documents, id_of, read_folder
+from graphql_schema.execution.manifests import read_manifests, texts_of
 from graphql_schema.http import GraphQLEndpoint
 from graphql_schema.limits import Limits
 from graphql_schema.live.endpoint import LiveEndpoint
@@ -151,13 +152,27 @@ def queue_of(parts: Parts) -> DirectoryQueue | None:
     return None if settings is None else DirectoryQueue.of(settings, parts.clock, new_uuid)
 
 
+def trusted_of(settings: ApiSettings) -> list[str]:
+    """Documents of the app versions in the field; elsewhere than in production, of the next ones too.
+
+    Raises ValueError for a manifest that is none, and in production when there are no documents at all.
+    """
+    folder = settings.manifests_folder
+    texts = [] if folder is None else texts_of(read_manifests(folder))
+    if settings.environment != "production":
+        return list({*texts, *read_folder(settings.operations_folder)})
+    if not texts:
+        raise ValueError("no manifest of an app version in the field: nothing could run")
+    return texts
+
+
 def operations_of(parts: Parts, gateway: ApiGateway) -> dict[str, Any]:
     """What both routes of GraphQL stand on; every trusted document is parsed and checked."""
     settings, schema, limits = parts.settings, build(), Limits()
     key = read_secret_key(settings.opaque_id_key_file)
     documents = Documents(
         schema._schema,  # graphql-core's schema, for which Strawberry has no public name
-        trusted=read_folder(settings.operations_folder),
+        trusted=trusted_of(settings),
         only_trusted=settings.environment == "production",
         limits=limits,
     )
@@ -195,7 +210,7 @@ def limits_of(parts: Parts) -> ApiLimits:
         if kind
         for name in kind.fields
     ]
-    documents = map(id_of, read_folder(parts.settings.operations_folder))
+    documents = map(id_of, trusted_of(parts.settings))
     return ApiLimits(
         parts.settings.limits,
         Limiter(DatabasePool(parts.database)),

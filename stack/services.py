@@ -169,6 +169,7 @@ class Services:
             opaque_id_key_file=self.home.secret("opaque-ids"),
             policies_folder=ROOT / "policies" / "backend",
             operations_folder=ROOT / "mobile_contract" / "operations",
+            manifests_folder=ROOT / "mobile_contract" / "manifests",
             limits=self.limits,
             media=self._media(),
             directory_queue=self._directory_queue("api"),

@@ -20,11 +20,10 @@ from graphql import (
     validate,
 )
 
-from graphql_schema import limits
 from graphql_schema.execution.cost import Cost, cost_of
 from graphql_schema.execution.requirements import Requirement, requirement_of
 from graphql_schema.execution.roots import roots_of
-from graphql_schema.limits import Limits, RequestRefused
+from graphql_schema.limits import DocumentTooLong, Limits, RequestRefused, TooDeep, TooManyTokens, check
 
 MAX_ERRORS = 10
 CACHED = 512
@@ -119,7 +118,7 @@ class Documents:
         if text is None:
             return self._by_id(document_id)
         if len(text) > self._limits.characters:
-            raise limits.DocumentTooLong
+            raise DocumentTooLong
         computed = id_of(text)
         if document_id is not None and document_id != computed:
             raise DocumentMismatch
@@ -143,32 +142,43 @@ class Documents:
         return document
 
     def _check(self, document_id: str, text: str) -> Document:
-        ast = self._parse(text)
-        operation = limits.check(ast, self._limits)
-        rules = [*specified_rules, NoSchemaIntrospectionCustomRule] if self._only_trusted else None
-        errors = validate(self._schema, ast, rules, max_errors=MAX_ERRORS, hide_suggestions=True)
-        if errors:
-            raise DocumentInvalid("graphql.validation", errors)
-        return Document(
-            id=document_id,
-            ast=ast,
-            operation=operation,
-            requirement=requirement_of(self._schema, ast),
-            roots=roots_of(ast, operation),
-            cost=cost_of(self._schema, ast, operation),
-        )
+        return checked(self._schema, document_id, text, only_trusted=self._only_trusted, limits=self._limits)
 
-    def _parse(self, text: str) -> DocumentNode:
-        try:
-            return parse(
-                text,
-                max_lexical_tokens=self._limits.tokens,
-                max_comments=self._limits.tokens,
-                max_source_length=self._limits.characters,
-            )
-        except GraphQLSyntaxError as error:
-            if "contains more than" in error.message:
-                raise limits.TooManyTokens from error
-            if "nested too deeply" in error.message:  # the parser's own bound, below the interpreter's
-                raise limits.TooDeep from error
-            raise DocumentInvalid("graphql.syntax", [error]) from error
+
+def checked(
+    schema: GraphQLSchema, document_id: str, text: str, *, only_trusted: bool, limits: Limits
+) -> Document:
+    """A document that fits the schema and the limits. Raises RequestRefused or DocumentInvalid.
+
+    `only_trusted` refuses introspection too.
+    """
+    ast = _parsed(text, limits)
+    operation = check(ast, limits)
+    rules = [*specified_rules, NoSchemaIntrospectionCustomRule] if only_trusted else None
+    errors = validate(schema, ast, rules, max_errors=MAX_ERRORS, hide_suggestions=True)
+    if errors:
+        raise DocumentInvalid("graphql.validation", errors)
+    return Document(
+        id=document_id,
+        ast=ast,
+        operation=operation,
+        requirement=requirement_of(schema, ast),
+        roots=roots_of(ast, operation),
+        cost=cost_of(schema, ast, operation),
+    )
+
+
+def _parsed(text: str, limits: Limits) -> DocumentNode:
+    try:
+        return parse(
+            text,
+            max_lexical_tokens=limits.tokens,
+            max_comments=limits.tokens,
+            max_source_length=limits.characters,
+        )
+    except GraphQLSyntaxError as error:
+        if "contains more than" in error.message:
+            raise TooManyTokens from error
+        if "nested too deeply" in error.message:  # the parser's own bound, below the interpreter's
+            raise TooDeep from error
+        raise DocumentInvalid("graphql.syntax", [error]) from error

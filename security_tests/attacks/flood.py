@@ -21,6 +21,7 @@ from foundation.database.database import Database
 from foundation.identity.authenticator import Authenticator
 from foundation.settings import (
     ApiSettings,
+    AppsSettings,
     AuditSettings,
     LimitsSettings,
     OperationRate,
@@ -129,6 +130,8 @@ async def serving(
             "opaque_id_key_file": folder / "opaque-ids",
             "policies_folder": ROOT / "policies" / "backend",
             "operations_folder": ROOT / "mobile_contract" / "operations",
+            "manifests_folder": ROOT / "mobile_contract" / "manifests",
+            "apps": AppsSettings(required=False),
             "limits": limits,
             **changes,
         }

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation.settings import ApiSettings, AuditSettings, LimitsSettings, TlsSettings
+from foundation.settings import ApiSettings, AppsSettings, AuditSettings, LimitsSettings, TlsSettings
 from stack import certificates
 from stack.certificates import Certificates
 from stack.home import ROOT
@@ -112,5 +112,7 @@ def _settings(
         opaque_id_key_file=folder / "opaque-ids",
         policies_folder=ROOT / "policies" / "backend",
         operations_folder=ROOT / "mobile_contract" / "operations",
+        manifests_folder=ROOT / "mobile_contract" / "manifests",
+        apps=AppsSettings(required=False),
         limits=limits,
     )
