@@ -4,16 +4,20 @@ import strawberry
 
 from backend.devices.types import DeviceState, NetworkKind
 from backend.media.types import MediaKind, MediaState, Size
+from backend.officials.types import DutyKind, OfficialState, ReviewDecision
 from backend.reports.types import ClosingReason, ReportState, ReportStep
 
 __all__ = [
     "ClosingReason",
     "DeviceState",
+    "DutyKind",
     "MediaKind",
     "MediaState",
     "NetworkKind",
+    "OfficialState",
     "ReportState",
     "ReportStep",
+    "ReviewDecision",
     "Size",
 ]
 
@@ -45,4 +49,15 @@ strawberry.enum(
 strawberry.enum(
     NetworkKind,
     description="Mạng của thành phố, mạng khác, không rõ. / An office of the city's, elsewhere, not known.",
+)
+strawberry.enum(
+    OfficialState,
+    description="Đã mời, đang hoạt động, tạm dừng, đã kết thúc. / Invited, active, suspended, ended.",
+)
+strawberry.enum(
+    DutyKind,
+    description="Xử lý, phụ trách, điều hành thành phố, quản trị nền tảng, quản trị cán bộ. / A duty.",
+)
+strawberry.enum(
+    ReviewDecision, description="Giữ nguyên, điều chỉnh, kết thúc. / What a review found is to be done."
 )

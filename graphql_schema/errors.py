@@ -5,6 +5,7 @@ from typing import Any, TypeVar, get_args
 
 import strawberry
 
+from backend.officials import errors as officials
 from backend.reports.errors import IllegalTransition as IllegalTransitionRefusal
 from backend.reports.errors import SameUnit as SameUnitRefusal
 from backend.reports.errors import UnknownUnit as UnknownUnitRefusal
@@ -13,7 +14,7 @@ from backend.routing.errors import UnknownWard as UnknownWardRefusal
 from foundation import errors as refusals
 from foundation.errors import Refusal
 from foundation.identity import body_proofs
-from graphql_schema.enums import ReportState, ReportStep
+from graphql_schema.enums import OfficialState, ReportState, ReportStep
 
 INTERNAL = "common.internal"
 INTERNAL_MESSAGES = {
@@ -94,6 +95,38 @@ class DigestRequired(Problem):
     pass
 
 
+@strawberry.type(description="Trạng thái tài khoản không cho phép. / The account's state does not allow it.")
+class WrongOfficialState(Problem):
+    state: OfficialState = strawberry.field(description="Trạng thái hiện tại. / The present state.")
+
+
+@strawberry.type(
+    description="Đã thuộc về tài khoản khác. / Another account has it: a person has one account."
+)
+class AlreadyTaken(Problem):
+    field: str = strawberry.field(description="username hoặc email. / username or email.")
+
+
+@strawberry.type(
+    description="Nhiệm vụ không giao hoặc kết thúc được. / A duty can't be given or ended: `code` says why."
+)
+class DutyRefused(Problem):
+    pass
+
+
+@strawberry.type(
+    description="Yêu cầu đặt lại hết hiệu lực, hoặc cần người khác xác nhận. / Over, or to be confirmed by "
+    "somebody else."
+)
+class ResetRefused(Problem):
+    pass
+
+
+@strawberry.type(description="Không có trong danh sách của quý. / Not on this quarter's list.")
+class NotOnReview(Problem):
+    pass
+
+
 R = TypeVar("R", bound=Refusal)
 Making = Callable[[Any, dict[str, str]], Problem]
 
@@ -108,6 +141,14 @@ def _version_conflict(refusal: refusals.VersionConflict, common: dict[str, str])
 
 def _illegal_transition(refusal: IllegalTransitionRefusal, common: dict[str, str]) -> Problem:
     return IllegalTransition(**common, state=ReportState(refusal.state), step=ReportStep(refusal.step))
+
+
+def _wrong_state(refusal: officials.WrongState, common: dict[str, str]) -> Problem:
+    return WrongOfficialState(**common, state=OfficialState(refusal.state))
+
+
+def _taken(refusal: officials.Taken, common: dict[str, str]) -> Problem:
+    return AlreadyTaken(**common, field=refusal.field)
 
 
 def _plain(kind: Callable[..., Problem]) -> Making:
@@ -126,6 +167,16 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     UnknownUnitRefusal: (UnknownUnit, _plain(UnknownUnit)),
     UnknownCategoryRefusal: (UnknownCategory, _plain(UnknownCategory)),
     UnknownWardRefusal: (UnknownWard, _plain(UnknownWard)),
+    officials.WrongState: (WrongOfficialState, _wrong_state),
+    officials.Taken: (AlreadyTaken, _taken),
+    officials.UnknownUnit: (UnknownUnit, _plain(UnknownUnit)),
+    officials.SameUnit: (SameUnit, _plain(SameUnit)),
+    officials.DutyOutsideUnit: (DutyRefused, _plain(DutyRefused)),
+    officials.DutyOverlap: (DutyRefused, _plain(DutyRefused)),
+    officials.NoSuchDuty: (DutyRefused, _plain(DutyRefused)),
+    officials.ResetOver: (ResetRefused, _plain(ResetRefused)),
+    officials.SecondOfficerNeeded: (ResetRefused, _plain(ResetRefused)),
+    officials.NotOnReview: (NotOnReview, _plain(NotOnReview)),
 }
 
 

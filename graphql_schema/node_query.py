@@ -8,6 +8,7 @@ from foundation.errors import InvalidInput, NotFound
 from foundation.ids import GlobalIds, parse_report_code
 from graphql_schema.context import GraphQLContext, Info
 from graphql_schema.node import Node
+from graphql_schema.officials import account_of
 from graphql_schema.reports import report_of
 from graphql_schema.routing import category_of
 from graphql_schema.tenancy import unit_of
@@ -31,7 +32,13 @@ async def _category(context: GraphQLContext, code: str) -> Node:
     raise NotFound
 
 
-_FINDERS = {"Report": _report, "Unit": _unit, "Category": _category}
+async def _official(context: GraphQLContext, code: str) -> Node:
+    async with context.parsing("official.read"):
+        official, canonical = context.official(), parse_report_code(code)
+    return account_of(await context.services.accounts.account(official, canonical))
+
+
+_FINDERS = {"Report": _report, "Unit": _unit, "Category": _category, "OfficialAccount": _official}
 
 
 @strawberry.type

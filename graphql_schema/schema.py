@@ -11,6 +11,8 @@ from graphql_schema.devices import DeviceMutation, DeviceQuery
 from graphql_schema.media import MediaMutation
 from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationQuery
+from graphql_schema.official_changes import OfficialMutation
+from graphql_schema.officials import OfficialQuery
 from graphql_schema.report_changes import ReportMutation
 from graphql_schema.reports import ReportQuery
 from graphql_schema.routing import RoutingQuery
@@ -26,9 +28,10 @@ QUERIES = (
     NotificationQuery,
     ChangeQuery,
     DeviceQuery,
+    OfficialQuery,
     NodeQuery,
 )
-MUTATIONS = (ReportMutation, MediaMutation, DeviceMutation)
+MUTATIONS = (ReportMutation, MediaMutation, DeviceMutation, OfficialMutation)
 SUBSCRIPTIONS = (ChangeSubscription,)
 
 

@@ -10,6 +10,19 @@ from uuid import UUID
 from backend.changes.types import Change, ChangePage, ChangePosition
 from backend.devices.types import AppRelease, Device, Owner, Session
 from backend.media.types import Media, MediaChanged
+from backend.officials.types import (
+    Account,
+    AccountChange,
+    AccountFilter,
+    AccountPage,
+    ChangedOfficial,
+    DutyEnding,
+    DutyGift,
+    Invitation,
+    ReviewDecision,
+    ReviewPage,
+    Step,
+)
 from backend.reports.types import (
     Changed,
     ClosingReason,
@@ -21,6 +34,7 @@ from backend.reports.types import (
 )
 from backend.routing.types import Category
 from backend.tenancy.types import OfficialProfile, Unit, UnitPage
+from foundation.directory_queue import Asking
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
 from foundation.paging import Page, PageRequest
@@ -208,6 +222,104 @@ class AppReads(Protocol):
     def releases(self) -> tuple[AppRelease, ...]: ...
 
 
+class AccountReads(Protocol):
+    """backend.officials.queries.OfficialQueries."""
+
+    async def accounts(
+        self, principal: OfficialPrincipal, wanted: AccountFilter, first: int, after: tuple[str, int] | None
+    ) -> AccountPage: ...
+
+    async def account(self, principal: OfficialPrincipal, code: str) -> Account: ...
+
+    async def history(
+        self, principal: OfficialPrincipal, code: str, page: PageRequest
+    ) -> Page[AccountChange]: ...
+
+    async def reviews(
+        self,
+        principal: OfficialPrincipal,
+        quarter: str,
+        open_only: bool,
+        first: int,
+        after: tuple[str, int] | None,
+    ) -> ReviewPage: ...
+
+
+class AccountChanges(Protocol):
+    """backend.officials.service.OfficialService."""
+
+    async def invite(
+        self, principal: OfficialPrincipal, invitation: Invitation, asking: Asking, idempotency: Idempotency
+    ) -> ChangedOfficial: ...
+
+    async def resend(
+        self, principal: OfficialPrincipal, code: str, asking: Asking, idempotency: Idempotency
+    ) -> ChangedOfficial: ...
+
+    async def change_duties(
+        self,
+        principal: OfficialPrincipal,
+        step: Step,
+        gifts: tuple[DutyGift, ...],
+        endings: tuple[DutyEnding, ...],
+        idempotency: Idempotency,
+    ) -> ChangedOfficial: ...
+
+    async def transfer(
+        self,
+        principal: OfficialPrincipal,
+        step: Step,
+        to_unit: str,
+        gifts: tuple[DutyGift, ...],
+        asking: Asking,
+        idempotency: Idempotency,
+    ) -> ChangedOfficial: ...
+
+    async def suspend(
+        self, principal: OfficialPrincipal, step: Step, asking: Asking, idempotency: Idempotency
+    ) -> ChangedOfficial: ...
+
+    async def reinstate(
+        self, principal: OfficialPrincipal, step: Step, asking: Asking, idempotency: Idempotency
+    ) -> ChangedOfficial: ...
+
+    async def end(
+        self, principal: OfficialPrincipal, step: Step, asking: Asking, idempotency: Idempotency
+    ) -> ChangedOfficial: ...
+
+
+class Resets(Protocol):
+    """backend.officials.resets.ResetService."""
+
+    async def ask_reset(
+        self, principal: OfficialPrincipal, code: str, note: str, asking: Asking, idempotency: Idempotency
+    ) -> ChangedOfficial: ...
+
+    async def confirm_reset(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        request: str,
+        digest: str,
+        asking: Asking,
+        idempotency: Idempotency,
+    ) -> ChangedOfficial: ...
+
+
+class Reviews(Protocol):
+    """backend.officials.reviews.ReviewService."""
+
+    async def review(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        quarter: str,
+        decision: ReviewDecision,
+        note: str | None,
+        idempotency: Idempotency,
+    ) -> ChangedOfficial: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """All that resolvers may call."""
@@ -224,3 +336,7 @@ class Services:
     devices: DeviceReads
     device_changes: DeviceChanges
     apps: AppReads
+    accounts: AccountReads
+    account_changes: AccountChanges
+    resets: Resets
+    reviews: Reviews

@@ -31,6 +31,10 @@ from backend.devices.service import DeviceService
 from backend.media.listing import MediaListing
 from backend.media.release import MediaReleaseService
 from backend.notifications.queries import InboxQueries
+from backend.officials.queries import OfficialQueries
+from backend.officials.resets import ResetService
+from backend.officials.reviews import ReviewService
+from backend.officials.service import OfficialService
 from backend.reports.queries import ReportQueries
 from backend.reports.service import ReportService
 from backend.routing.queries import RoutingQueries
@@ -128,6 +132,14 @@ def services_of(parts: Parts) -> Services:
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,
     )
+    officials = OfficialService(
+        database=database,
+        policy=policy,
+        directory=queue_of(parts),
+        clock=clock,
+        new_id=new_uuid,
+        random_bytes=secrets.token_bytes,
+    )
     return Services(
         report_changes=changes,
         reports=ReportQueries(database, policy, clock, recheck=parts.settings.policy_sample),
@@ -143,6 +155,10 @@ def services_of(parts: Parts) -> Services:
             database=database, policy=policy, clock=clock, new_id=new_uuid, queue=queue_of(parts)
         ),
         apps=AppReleases(parts.settings.apps),
+        accounts=OfficialQueries(database, policy, clock),
+        account_changes=officials,
+        resets=ResetService(officials, new_uuid, secrets.token_bytes),
+        reviews=ReviewService(officials),
     )
 
 

@@ -1,6 +1,5 @@
 """Officials as their administrators see them, and each as others see him."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,6 +12,7 @@ from backend.officials.types import (
     Account,
     AccountChange,
     AccountDuty,
+    AccountFilter,
     AccountPage,
     DirectoryRequest,
     OfficialState,
@@ -45,15 +45,6 @@ class _DutyRow(msgspec.Struct, frozen=True):
     from_day: date
     until_day: date | None
     in_force: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AccountFilter:
-    """Which officials of those administered. `unit`: that unit and what lies below it."""
-
-    search: str | None = None
-    unit: str | None = None
-    state: OfficialState | None = None
 
 
 class OfficialQueries:
@@ -101,15 +92,7 @@ class OfficialQueries:
             reset = await scope.row(sql.OPEN_RESET, row["id"], self._clock.now())
         return _account_of(row, _reset_of(reset, principal))
 
-    async def requests(self, principal: OfficialPrincipal, code: str) -> tuple[DirectoryRequest, ...]:
-        """What the directory was asked about an official lately, newest first. Raises NotFound."""
-        intent = AuditEvent("official.read_requests", activity=Activity.READ, unit=principal.unit_code)
-        async with self._database.read_scope(principal, intent) as scope:
-            row = await self._decided(scope, principal, code)
-            rows = await scope.rows(sql.REQUESTS, row["code"])
-        return tuple(DirectoryRequest(**dict(found)) for found in rows)
-
-    async def changes(
+    async def history(
         self, principal: OfficialPrincipal, code: str, page: PageRequest
     ) -> Page[AccountChange]:
         """Who changed what, newest first. Raises NotFound."""
@@ -216,6 +199,7 @@ def _account_of(row: asyncpg.Record, reset: OpenReset | None = None) -> Account:
         email=row["email"],
         version=row["version"],
         last_active_day=row["last_active_day"],
+        requests=tuple(msgspec.json.decode(row["requests"], type=list[DirectoryRequest])),
         reset=reset,
     )
 

@@ -59,7 +59,7 @@ class ResetService:
         self._new_id = new_id
         self._random_bytes = random_bytes
 
-    async def ask(
+    async def ask_reset(
         self, principal: OfficialPrincipal, code: str, note: str, asking: Asking, idempotency: Idempotency
     ) -> ChangedOfficial:
         """Ask; a request that was open is replaced. Nothing happens to the account yet. Raises WrongState."""
@@ -74,7 +74,7 @@ class ResetService:
 
         return await self._officials.change(principal, "official.ask_reset", code, None, change, idempotency)
 
-    async def confirm(
+    async def confirm_reset(
         self,
         principal: OfficialPrincipal,
         code: str,

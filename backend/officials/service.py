@@ -87,7 +87,7 @@ class OfficialService:
         *,
         database: Database,
         policy: PolicyEngine,
-        directory: DirectoryQueue,
+        directory: DirectoryQueue | None,
         clock: Clock,
         new_id: NewId,
         random_bytes: RandomBytes,
@@ -275,7 +275,9 @@ class OfficialService:
         parameters: dict[str, Any],
         asked_by: tuple[Asking, ...],
     ) -> None:
-        """Ask in this transaction; the outcome comes as a job."""
+        """Ask in this transaction; the outcome comes as a job. Raises RuntimeError without a directory."""
+        if self._directory is None:
+            raise RuntimeError("this process has no way to the directory")
         await self._directory.add(
             locked.work, operation, locked.official.code, parameters, asked_by=asked_by, then=DIRECTORY_DONE
         )

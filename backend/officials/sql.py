@@ -8,6 +8,12 @@ _DUTIES = """
  FROM tenancy.duty d JOIN tenancy.unit v ON v.id = d.unit_id
  WHERE d.official_id = o.id AND (d.until_day IS NULL OR d.until_day >= greatest(d.from_day, {day})))
 """
+# What the directory was asked lately: newest first.
+_REQUESTS = """
+(SELECT coalesce(jsonb_agg(jsonb_build_object('operation', q.operation, 'state', q.state, 'since', q.since,
+          'ended_at', q.ended_at, 'error', q.error) ORDER BY q.since DESC), '[]'::jsonb)
+ FROM tenancy.directory_requests(o.code) q) AS requests
+"""
 _COLUMNS = """
 o.id, o.code, o.name, o.name_key, o.number, o.username, o.email, o.state, o.version, o.last_active_day,
 u.code AS unit_code, u.name AS unit_name
@@ -17,7 +23,7 @@ WITH RECURSIVE below AS (
   SELECT b.id FROM tenancy.unit b WHERE b.code = $2::text
   UNION SELECT b.id FROM tenancy.unit b JOIN below ON b.parent_id = below.id
 )
-SELECT {_COLUMNS}, {_DUTIES.format(day="$8::date")} AS duties
+SELECT {_COLUMNS}, {_DUTIES.format(day="$8::date")} AS duties, {_REQUESTS}
 FROM tenancy.official o JOIN tenancy.unit u ON u.id = o.unit_id
 WHERE o.unit_id = ANY($1::int[]) AND ($2::text IS NULL OR o.unit_id IN (SELECT id FROM below))
   AND ($3::text IS NULL OR o.search_text LIKE $3) AND ($4::text IS NULL OR o.state = $4)
@@ -25,14 +31,14 @@ WHERE o.unit_id = ANY($1::int[]) AND ($2::text IS NULL OR o.unit_id IN (SELECT i
 ORDER BY o.name_key, o.number LIMIT $7
 """  # noqa: S608 - constants of this file
 ONE = f"""
-SELECT {_COLUMNS}, {_DUTIES.format(day="$2::date")} AS duties, tenancy.whole_path_of(o.unit_id) AS unit_path
+SELECT {_COLUMNS}, {_DUTIES.format(day="$2::date")} AS duties, {_REQUESTS},
+       tenancy.whole_path_of(o.unit_id) AS unit_path
 FROM tenancy.official o JOIN tenancy.unit u ON u.id = o.unit_id WHERE o.code = $1
 """  # noqa: S608 - constants of this file
 OPEN_RESET = """
 SELECT code, digest, asked_by, asked_name, asked_at, expires_at, note FROM tenancy.reset_request
 WHERE official_id = $1 AND state = 'open' AND expires_at > $2
 """
-REQUESTS = "SELECT operation, state, since, ended_at, error FROM tenancy.directory_requests($1)"
 _CHANGES = """
 SELECT c.id, c.kind, c.at, c.version, c.actor_name, c.actor_kind, v.code AS unit_code, v.name AS unit_name,
        c.duty, c.from_day, c.until_day, c.note

@@ -121,6 +121,17 @@ class OpenReset:
 
 
 @dataclass(frozen=True, slots=True)
+class DirectoryRequest:
+    """What the directory was asked: `state` "waiting", "done", "refused"; `error` says what hinders it."""
+
+    operation: str
+    state: str
+    since: datetime
+    ended_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """One official with his duties that are in force or to come."""
 
@@ -133,7 +144,18 @@ class Account:
     version: int
     last_active_day: date | None
     duties: tuple[AccountDuty, ...]
+    requests: tuple[DirectoryRequest, ...] = ()
+    """Of the directory, newest first, at most five."""
     reset: OpenReset | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFilter:
+    """Which officials of those administered. `unit`: that unit and what lies below it."""
+
+    search: str | None = None
+    unit: str | None = None
+    state: OfficialState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,17 +165,6 @@ class AccountPage:
     items: tuple[Account, ...]
     keys: tuple[tuple[str, int], ...]
     has_next: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DirectoryRequest:
-    """What the directory was asked: `state` "waiting", "done", "refused"; `error` says what hinders it."""
-
-    operation: str
-    state: str
-    since: datetime
-    ended_at: datetime | None
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)

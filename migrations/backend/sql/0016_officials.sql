@@ -336,7 +336,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     SELECT FROM tenancy.official o WHERE o.code = a_code AND (
       o.id = nullif(current_setting('ioc.subject', true), '')::uuid
       OR o.unit_id = ANY (string_to_array(nullif(current_setting('ioc.administers', true), ''), ',')::int[])))
-  ORDER BY r.id DESC LIMIT 20
+  ORDER BY r.id DESC LIMIT 5
 $$;
 REVOKE ALL ON FUNCTION tenancy.directory_requests FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenancy.directory_requests TO backend_app, backend_city;

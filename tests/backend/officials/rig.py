@@ -8,11 +8,19 @@ from typing import Any
 
 from joserfc.jwk import ECKey
 
-from backend.officials.queries import AccountFilter, OfficialQueries
+from backend.officials.queries import OfficialQueries
 from backend.officials.resets import ResetService
 from backend.officials.reviews import ReviewService
 from backend.officials.service import OfficialService
-from backend.officials.types import Account, ChangedOfficial, DutyGift, DutyKind, Invitation, Step
+from backend.officials.types import (
+    Account,
+    AccountFilter,
+    ChangedOfficial,
+    DutyGift,
+    DutyKind,
+    Invitation,
+    Step,
+)
 from backend.officials.upkeep import OfficialUpkeep
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.directory_queue import Asking, DirectoryQueue
@@ -162,4 +170,4 @@ def _claims(jws: str) -> dict[str, Any]:
 
 
 def _told(line: dict[str, Any]) -> tuple[str, str | None]:
-    return line["api"]["operation"] if "api" in line else "", line.get("status_detail")
+    return line["api"]["operation"] if "api" in line else "", line["unmapped"].get("refusal")
