@@ -56,7 +56,7 @@ _PATH = text("SELECT tenancy.path_of(:unit)")
 _INSERT = text(
     """
     INSERT INTO tenancy.unit (code, parent_id, name, name_key, kind)
-    VALUES (:code, :parent, :name, :name_key, :kind) RETURNING id
+    VALUES (:code, :parent, :name, :name_key, :kind)
     """
 )
 _RENAME = text(
@@ -125,8 +125,8 @@ class UnitService:
                 raise CodeTaken
             parent = await _parent(work, new.parent, new.kind)
             row = {"code": new.code, "parent": parent.id, "name": name, "name_key": sort_key(name)}
-            made = await work.connection.execute(_INSERT, {**row, "kind": new.kind})
-            await enqueue(work, FOLLOW, unit=made.scalar_one())
+            await work.connection.execute(_INSERT, {**row, "kind": new.kind})
+            await enqueue(work, FOLLOW, unit=new.code)
             await self._check(work, now)
             after = {"name": name, "kind": new.kind, "parent": parent.code, "endedOn": None}
             return Made(HistoryKind.UNIT, new.code, 1, None, after)
@@ -143,7 +143,7 @@ class UnitService:
             unit = await _locked(work, code, expected_version)
             row = {"unit": unit.id, "name": checked, "name_key": sort_key(checked)}
             await work.connection.execute(_RENAME, row)
-            await enqueue(work, FOLLOW, unit=unit.id)
+            await enqueue(work, FOLLOW, unit=unit.code)
             return _made(unit, name=checked)
 
         return await self._change(principal, "unit.rename", Activity.UPDATE, key, make)
@@ -162,7 +162,7 @@ class UnitService:
             if unit.id in path:
                 raise UnitCycle
             await work.connection.execute(_MOVE, {"unit": unit.id, "parent": above.id})
-            await enqueue(work, FOLLOW, unit=unit.id)
+            await enqueue(work, FOLLOW, unit=unit.code)
             await self._check(work, now)
             return _made(unit, parent=above.code)
 
@@ -191,7 +191,7 @@ class UnitService:
             if successor is None:
                 await _check_nothing_left(work, row)
                 await work.connection.execute(_END, {**row, "successor": None})
-                await enqueue(work, FOLLOW, unit=unit.id)
+                await enqueue(work, FOLLOW, unit=unit.code)
                 return (_made(unit, endedOn=day.isoformat()),)
             heir = await _successor(work, successor, unit)
             moved = await self._move_children(work, unit, heir)
@@ -199,7 +199,7 @@ class UnitService:
             ended = (await work.connection.execute(_END_DUTIES, row)).scalar_one()
             succession = Succession(unit.id, unit.code, heir.id, heir.code, day)
             followed = [made for follow in self._followers for made in await follow(work, succession, now)]
-            await enqueue(work, FOLLOW, unit=unit.id)
+            await enqueue(work, FOLLOW, unit=unit.code)
             await enqueue(work, HAND_OVER, unit=unit.id)
             made = _made(unit, endedOn=day.isoformat(), successor=heir.code, dutiesEnded=ended)
             return (made, *moved, *followed)
@@ -216,7 +216,7 @@ class UnitService:
             if heir.kind not in PARENTS[child.kind]:
                 raise WrongSuccessor
             await work.connection.execute(_MOVE, {"unit": child.id, "parent": heir.id})
-            await enqueue(work, FOLLOW, unit=child.id)
+            await enqueue(work, FOLLOW, unit=child.code)
             moved.append(_made(child, parent=heir.code))
         return moved
 

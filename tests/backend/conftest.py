@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from stack.postgres import PostgresCluster
+from tests.backend.offices import Office, office_of
 from tests.backend.world import World, compose
 from tests.conftest import Database
 
@@ -30,3 +31,9 @@ async def world(database: Database) -> AsyncIterator[World]:
     yield world
     await world.database.close()
     await world.worker_database.close()
+
+
+@pytest.fixture
+def office(world: World, database: Database) -> Office:
+    """Administrators of the platform on the same database."""
+    return office_of(world, database)
