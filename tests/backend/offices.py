@@ -5,6 +5,9 @@ from typing import Any
 
 from backend.administration.queries import HistoryQueries
 from backend.administration.service import AdministrationService
+from backend.deadlines.jobs import CalendarWatch
+from backend.deadlines.queries import CalendarQueries
+from backend.deadlines.service import CalendarService
 from backend.reports.hand_over import HandOver
 from backend.routing.categories import CategoryService
 from backend.routing.queries import RoutingQueries
@@ -50,6 +53,9 @@ class Office:
     history: HistoryQueries
     found_units: TenancyQueries
     routing: RoutingQueries
+    calendars: CalendarService
+    found_calendars: CalendarQueries
+    watch: CalendarWatch
 
     async def administrator(self, subject: str = TU, unit: str = CITY) -> OfficialPrincipal:
         """Somebody with the duty platform_admin."""
@@ -78,4 +84,7 @@ def office_of(world: World, database: Database) -> Office:
         history=HistoryQueries(world.database, policy, world.clock),
         found_units=TenancyQueries(world.database),
         routing=RoutingQueries(world.database, policy, world.clock),
+        calendars=CalendarService(administration),
+        found_calendars=CalendarQueries(world.database, policy, world.clock),
+        watch=CalendarWatch(world.worker_database, policy, world.clock, new_uuid),
     )
