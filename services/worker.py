@@ -16,10 +16,13 @@ from backend.media import jobs as media_jobs
 from backend.media.store import store_of
 from backend.notifications import jobs as notification_jobs
 from backend.notifications.service import NotificationService
+from backend.officials import jobs as official_jobs
+from backend.officials.upkeep import OfficialUpkeep
 from foundation import logs
 from foundation.clock import SystemClock
 from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
+from foundation.directory_queue import DirectoryQueue
 from foundation.health import Health
 from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
@@ -61,6 +64,9 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     if settings.media is not None:
         sweep = media_jobs.MediaSweep(database, store_of(settings.media), clock, new_uuid)
         media_jobs.register(app, sweep)
+    if settings.directory_queue is not None:
+        directory = DirectoryQueue.of(settings.directory_queue, clock, new_uuid)
+        official_jobs.register(app, OfficialUpkeep(database, policy, directory, clock, new_uuid))
     return app, database
 
 

@@ -187,7 +187,7 @@ class OfficialUpkeep:
                 ended = {"event_id": f"officials:{self._new_id()}", "iss": row.issuer, "sub": row.subject}
                 await work.connection.execute(_END_SESSIONS, {**ended, "at": now})
             await self._directory.add(
-                work, Operation.OFFICIAL_DISABLE, row.code, {"idle": True}, then=DIRECTORY_DONE
+                work, Operation.OFFICIAL_DISABLE, row.code, {}, then=DIRECTORY_DONE
             )
             await work.record(replace(work.intent, policies=decision.policies))
             await work.commit()

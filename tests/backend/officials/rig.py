@@ -170,4 +170,4 @@ def _claims(jws: str) -> dict[str, Any]:
 
 
 def _told(line: dict[str, Any]) -> tuple[str, str | None]:
-    return line["api"]["operation"] if "api" in line else "", line["unmapped"].get("refusal")
+    return line["api"]["operation"] if "api" in line else "", line.get("status_code")
