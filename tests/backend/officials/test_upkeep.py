@@ -1,0 +1,203 @@
+"""What the worker does: idle accounts, quarterly lists, organisations, and what the directory has done."""
+
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+
+from backend.officials.errors import NotOnReview
+from backend.officials.types import OfficialState, ReviewDecision
+from foundation.errors import Forbidden, InvalidInput, NotFound
+from tests.backend.officials.rig import ASKING, Rig
+from tests.backend.world import HOAN_KIEM, key
+
+OLD = date(2026, 10, 9)
+"""46 days before."""
+
+
+def seen(rig: Rig, day: date, *names: str) -> None:
+    """Everybody was there today, but those named: they were there on `day`."""
+    rig.do("UPDATE tenancy.official SET last_active_day = '2026-11-24'")
+    for name in names:
+        rig.do("UPDATE tenancy.official SET last_active_day = %s WHERE name LIKE %s", day, f"%{name}")
+
+
+async def test_46_idle_days_suspend(rig: Rig) -> None:
+    seen(rig, OLD, "Minh")
+    assert await rig.upkeep.disable_idle() == 1
+    code = rig.code_of("Minh")
+    assert (await rig.account(code)).state is OfficialState.SUSPENDED
+    assert rig.requests() == [("official.disable", code, {})]
+    assert rig.history(code) == [("suspended", "officials_idle")]
+    assert rig.events() == [("official.disable_idle", None)]
+    assert rig.look("SELECT cause FROM identity.session_end") == [("official_idle",)]
+
+
+async def test_45_idle_days_do_not(rig: Rig) -> None:
+    seen(rig, OLD + timedelta(days=1), "Minh")
+    assert await rig.upkeep.disable_idle() == 0
+
+
+async def test_idle_twice_is_suspended_once(rig: Rig) -> None:
+    seen(rig, OLD, "Minh")
+    await rig.upkeep.disable_idle()
+    assert await rig.upkeep.disable_idle() == 0
+
+
+async def test_official_of_a_party_body_is_suspended_like_everybody(rig: Rig) -> None:
+    seen(rig, OLD, "Phương")
+    assert await rig.upkeep.disable_idle() == 1
+
+
+async def test_reinstated_official_has_a_whole_term(rig: Rig) -> None:
+    seen(rig, OLD, "Minh")
+    await rig.upkeep.disable_idle()
+    code = rig.code_of("Minh")
+    await rig.officials.reinstate(await rig.world.official("yen"), await rig.step(code), ASKING, key())
+    assert await rig.upkeep.disable_idle() == 0
+
+
+async def test_invitation_that_nobody_took_up_is_suspended(rig: Rig) -> None:
+    made = await rig.invited()
+    rig.world.clock.advance(timedelta(days=46))
+    rig.do("UPDATE tenancy.official SET last_active_day = '2027-01-09' WHERE code <> %s", made.code)
+    assert await rig.upkeep.disable_idle() == 1
+
+
+async def test_worker_can_not_reinstate(rig: Rig) -> None:
+    seen(rig, OLD, "Minh")
+    await rig.upkeep.disable_idle()
+    rig.do("UPDATE tenancy.official SET state = 'active' WHERE state = 'suspended'", role="backend_worker")
+    assert (await rig.account(rig.code_of("Minh"))).state is OfficialState.SUSPENDED
+
+
+async def test_quarters_list_has_everybody_once(rig: Rig) -> None:
+    rig.do("UPDATE tenancy.official SET created_on = '2026-09-01'")
+    assert (await rig.upkeep.make_reviews(), await rig.upkeep.make_reviews()) == (9, 0)
+    assert rig.look("SELECT DISTINCT quarter, due_on FROM tenancy.review") == [("2026Q4", date(2026, 10, 31))]
+
+
+async def test_who_came_after_the_quarter_began_is_on_the_next_list(rig: Rig) -> None:
+    rig.do("UPDATE tenancy.official SET created_on = '2026-10-02'")
+    assert await rig.upkeep.make_reviews() == 0
+
+
+async def listed(rig: Rig, who: str, open_only: bool = False) -> list[tuple[str, str | None]]:
+    """(name, decision) of the quarter's list as an administrator sees it."""
+    page = await rig.queries.reviews(await rig.world.official(who), "2026Q4", open_only, 100, None)
+    return [(entry.name, entry.decision) for entry in page.items]
+
+
+async def reviewed(rig: Rig, name: str, who: str = "yen", quarter: str = "2026Q4") -> None:
+    """Keep one."""
+    await rig.reviews.review(
+        await rig.world.official(who), rig.code_of(name), quarter, ReviewDecision.KEEP, None, key()
+    )
+
+
+async def made(rig: Rig) -> None:
+    """A quarter's list."""
+    rig.do("UPDATE tenancy.official SET created_on = '2026-09-01'")
+    await rig.upkeep.make_reviews()
+
+
+async def test_decision_is_on_the_list_and_in_the_history(rig: Rig) -> None:
+    await made(rig)
+    await reviewed(rig, "Minh")
+    assert await listed(rig, "yen") == [
+        ("Trần Văn Minh", "keep"),
+        ("Trần Thị Thảo", None),
+        ("Trần Hải Yến", None),
+    ]
+    assert await listed(rig, "yen", open_only=True) == [("Trần Thị Thảo", None), ("Trần Hải Yến", None)]
+    assert rig.history(rig.code_of("Minh")) == [("reviewed_keep", "Trần Hải Yến")]
+
+
+async def test_nobody_reviews_himself(rig: Rig) -> None:
+    await made(rig)
+    with pytest.raises(Forbidden):
+        await reviewed(rig, "Yến")
+
+
+async def test_nobody_reviews_another_units_people(rig: Rig) -> None:
+    await made(rig)
+    with pytest.raises(NotFound):
+        await reviewed(rig, "Dũng")
+
+
+async def test_official_who_is_on_no_list_is_not_reviewed(rig: Rig) -> None:
+    with pytest.raises(NotOnReview):
+        await reviewed(rig, "Minh")
+
+
+@pytest.mark.parametrize("quarter", ["2026Q5", "26Q1", "2026-Q1", "", "2026Q4\n"])
+async def test_quarter_that_is_none_is_refused(rig: Rig, quarter: str) -> None:
+    with pytest.raises(InvalidInput):
+        await reviewed(rig, "Minh", quarter=quarter)
+
+
+async def test_units_with_open_reviews_are_reminded(rig: Rig) -> None:
+    await made(rig)
+    before = len(rig.events())
+    assert await rig.upkeep.remind() == 5
+    assert [action for action, _ in rig.events()[before:]] == ["official.remind_review"] * 5
+
+
+async def test_organisation_follows_its_unit(rig: Rig) -> None:
+    await rig.upkeep.follow(HOAN_KIEM)
+    assert rig.requests() == [("organisation.put", HOAN_KIEM, {"name": "Phường Hoàn Kiếm", "enabled": True})]
+
+
+async def test_organisation_of_a_unit_that_ended_is_disabled(rig: Rig) -> None:
+    rig.do("UPDATE tenancy.unit SET ended_on = '2026-11-24' WHERE code = %s", HOAN_KIEM)
+    await rig.upkeep.follow(HOAN_KIEM)
+    assert rig.requests()[0][2]["enabled"] is False
+
+
+async def test_organisation_of_a_party_body_follows_too(rig: Rig) -> None:
+    await rig.upkeep.follow("P0002")
+    assert rig.requests()[0][2]["name"] == "Ban Tổ chức Thành ủy"
+
+
+async def test_unit_that_is_none_is_followed_by_nothing(rig: Rig) -> None:
+    with pytest.raises(LookupError):
+        await rig.upkeep.follow("99999")
+
+
+def ended(rig: Rig, state: str, code: str | None = None) -> UUID:
+    """The directory has ended the one request."""
+    rig.do(
+        "UPDATE directory.request SET state = %s, code = %s, jws = NULL, ended_at = now()",
+        state,
+        code,
+        role="backend_directory",
+    )
+    return UUID(str(rig.look("SELECT id FROM directory.request")[0][0]))
+
+
+async def test_done_request_is_an_event(rig: Rig) -> None:
+    await rig.invited()
+    await rig.upkeep.directory_done(ended(rig, "done"))
+    assert rig.events()[-1] == ("official.create.done", None)
+
+
+async def test_refused_request_is_in_the_history_and_shown(rig: Rig) -> None:
+    official = await rig.invited()
+    await rig.upkeep.directory_done(ended(rig, "refused", "directory.username_taken"))
+    account = await rig.account(official.code)
+    assert [(request.state, request.error) for request in account.requests] == [
+        ("refused", "directory.username_taken")
+    ]
+    assert rig.history(official.code)[-1] == ("directory_refused", "organisations_follow")
+    assert rig.events()[-1] == ("official.create.refused", None)
+
+
+async def test_request_of_nobody_is_a_fault(rig: Rig) -> None:
+    with pytest.raises(LookupError):
+        await rig.upkeep.directory_done(UUID(int=1))
+
+
+async def test_reviews_of_the_city_list_the_city_alone(rig: Rig) -> None:
+    await made(rig)
+    assert len(await listed(rig, "nga")) == 8
+    assert await listed(rig, "quang") == []
