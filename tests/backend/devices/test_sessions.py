@@ -247,7 +247,8 @@ async def statements(api: DeviceApi, person: SignedIn) -> list[str]:
     def keep(record: Any) -> None:
         sent.append(record.query)
 
-    pool = api.parts.database.pool
+    pool: Any = api.parts.database.pool
+    # asyncpg's pool has no public way to its connections.
     holders = [holder._con for holder in pool._holders if holder._con is not None]
     for connection in holders:
         connection.add_query_logger(keep)
