@@ -85,9 +85,10 @@ CREATE TABLE tenancy.reset_request (
   body bytea,
   token text,
   proof text,
-  confirmed_by uuid REFERENCES tenancy.official ON DELETE RESTRICT CHECK (confirmed_by <> asked_by),
+  confirmed_by uuid REFERENCES tenancy.official ON DELETE RESTRICT
+    CONSTRAINT reset_request_two CHECK (confirmed_by <> asked_by),
   confirmed_at timestamptz,
-  CHECK (asked_by <> official_id AND confirmed_by <> official_id),
+  CONSTRAINT reset_request_not_oneself CHECK (asked_by <> official_id AND confirmed_by <> official_id),
   CHECK ((state = 'confirmed') = (confirmed_by IS NOT NULL)),
   CHECK (state = 'open' OR (body IS NULL AND token IS NULL AND proof IS NULL))
 );
@@ -100,7 +101,8 @@ CREATE TABLE tenancy.review (
   unit_id int NOT NULL REFERENCES tenancy.unit ON DELETE RESTRICT,
   due_on date NOT NULL,
   decision text CHECK (decision IN ('keep', 'change', 'end')),
-  reviewer_id uuid REFERENCES tenancy.official ON DELETE RESTRICT CHECK (reviewer_id <> official_id),
+  reviewer_id uuid REFERENCES tenancy.official ON DELETE RESTRICT
+    CONSTRAINT review_not_oneself CHECK (reviewer_id <> official_id),
   reviewer_name text,
   decided_at timestamptz,
   note text CHECK (length(note) BETWEEN 1 AND 500),

@@ -55,7 +55,7 @@ class Rig:
         username: str = "an",
         unit: str = HOAN_KIEM,
         duties: tuple[DutyGift, ...] = (HANDLER,),
-        **given: str,
+        **given: Any,
     ) -> ChangedOfficial:
         """A new official, invited by one of the administrators."""
         username = f"{username}.nguyen"

@@ -1,4 +1,4 @@
-"""Duties, transfers, suspensions and ends: in force at once, refused where they must be, in the history for ever."""
+"""Duties, transfers, suspensions and ends: in force at once, refused where need be, remembered for ever."""
 
 import asyncio
 from datetime import date, timedelta

@@ -1,6 +1,7 @@
 """An official is invited, gets an account from the directory, and is active from the first sign-in on."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -101,8 +102,9 @@ async def test_person_who_is_there_is_not_invited_to_a_second_unit(
     rig: Rig, given: dict[str, str], field: str
 ) -> None:
     await rig.invited()
+    other: dict[str, Any] = {"username": "binh", "unit": SOC_SON, "duties": (), **given}
     with pytest.raises(Taken) as refused:
-        await rig.invited("nga", **{"username": "binh", "unit": SOC_SON, "duties": (), **given})
+        await rig.invited("nga", **other)
     assert refused.value.field == field
 
 
@@ -160,7 +162,7 @@ async def test_name_of_letters_with_loose_marks_is_the_same_name(rig: Rig) -> No
         ({"username": "a" * 60}, "username"),
     ],
 )
-async def test_invitation_outside_its_limits_is_refused(rig: Rig, given: dict[str, str], field: str) -> None:
+async def test_invitation_outside_its_limits_is_refused(rig: Rig, given: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         await rig.invited(**given)
     assert refused.value.field == field
