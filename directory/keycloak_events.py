@@ -1,18 +1,13 @@
 """Reading Keycloak's events of one realm with a client whose only role is `view-events`."""
 
-import time
-from collections.abc import Callable
-
 import httpx
 
 from directory.endings import PERSON_EVENTS, SESSION_EVENTS, Event
-from foundation.clock import Clock
-from foundation.identity.client_assertion import ClientAssertion
+from directory.tokens import ClientToken
 
 PAGE = 1000
 MOST_AT_ONCE = 50_000
 """For one millisecond, which can't be halved."""
-_SPARE_SECONDS = 10.0
 _USER_TYPES = sorted(SESSION_EVENTS | PERSON_EVENTS)
 
 
@@ -23,24 +18,11 @@ class TooManyEvents(Exception):
 class EventSource:
     """The events of one realm. Raises httpx.HTTPError if it can't be asked, ValueError on nonsense."""
 
-    def __init__(
-        self,
-        *,
-        keycloak_url: str,
-        realm: str,
-        assertion: ClientAssertion,
-        http: httpx.AsyncClient,
-        clock: Clock,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, *, keycloak_url: str, realm: str, token: ClientToken, http: httpx.AsyncClient) -> None:
         self.issuer = f"{keycloak_url}/realms/{realm}"
         self._admin_url = f"{keycloak_url}/admin/realms/{realm}"
-        self._assertion = assertion
+        self._token = token
         self._http = http
-        self._clock = clock
-        self._monotonic = monotonic
-        self._token = ""
-        self._token_until = float("-inf")
 
     async def user_events(self, since: int, until: int) -> list[Event]:
         """Those that may end sessions, from `since` to `until` (epoch milliseconds, both inclusive)."""
@@ -69,28 +51,12 @@ class EventSource:
         response = await self._http.get(
             f"{self._admin_url}/{path}",
             params={**filters, **window},
-            headers={"Authorization": f"Bearer {await self._access_token()}"},
+            headers={"Authorization": f"Bearer {await self._token.get()}"},
         )
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            self._token_until = float("-inf")
+            self._token.forget()
         response.raise_for_status()
         page = response.json()
         if not isinstance(page, list):
             raise ValueError("Keycloak did not answer a list of events")
         return page
-
-    async def _access_token(self) -> str:
-        asked_at = self._monotonic()
-        if asked_at >= self._token_until:
-            response = await self._http.post(
-                f"{self.issuer}/protocol/openid-connect/token",
-                data={
-                    "grant_type": "client_credentials",
-                    **self._assertion.form(self.issuer, self._clock.now()),
-                },
-            )
-            response.raise_for_status()
-            body = response.json()
-            self._token = str(body["access_token"])
-            self._token_until = asked_at + float(body["expires_in"]) - _SPARE_SECONDS
-        return self._token

@@ -389,7 +389,11 @@ class AdministrationSettings(Section, frozen=True):
     client: KeycloakClientSettings
     """Administers everybody but the cleared."""
     cleared_client: KeycloakClientSettings
-    """Disables and signs out the cleared; can do nothing else."""
+    """Disables and signs out the cleared; nothing else is done with it."""
+    letter_redirect_uri: str
+    """Where the links in Keycloak's letters to officials end: an address of the first app above."""
+    phone_seal_key_file: Path | None = None
+    """As the api's: proven numbers wait sealed. None: none can be noted at Keycloak."""
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.5
     alarm_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
 

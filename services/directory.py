@@ -1,35 +1,64 @@
 """The directory process: `python -m services.directory --settings FILE`.
 
-It follows Keycloak's events and notes the ends of sessions; later it alone administers Keycloak.
+It follows Keycloak's events and notes the ends of sessions, and it alone administers Keycloak: what api and
+worker ask of it lies in the queue (docs/decisions/0025-directory-queue.md).
 """
 
 import argparse
 import asyncio
 import contextlib
+import secrets
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 import httpx
 import structlog
 
+from audit.recorder import AuditRecorder
+from audit.refusals import RefusalCounter
+from directory.askings import Words
+from directory.checks import Entitlement
 from directory.events import Follower
+from directory.keycloak_admin import ClearedRealm, Realm
 from directory.keycloak_events import EventSource
+from directory.mutations import Contract
+from directory.operations import Citizens, Letters, Officials, Sessions, table
+from directory.requests import Signers
+from directory.store import Store
+from directory.tokens import ClientToken
+from directory.worker import Creations, Worker
 from foundation import logs
 from foundation.clock import Clock, SystemClock
 from foundation.database.connections import for_asyncpg
+from foundation.database.database import Database
 from foundation.health import Health
 from foundation.identity.authenticator import keycloak_http
 from foundation.identity.client_assertion import ClientAssertion
-from foundation.settings import DirectorySettings, KeycloakClientSettings, load
+from foundation.identity.realm_keys import RealmKeys
+from foundation.identity.tokens import TokenVerifier
+from foundation.ids import new_uuid
+from foundation.phones import PhoneSeal
+from foundation.settings import (
+    AdministrationSettings,
+    DirectorySettings,
+    IdentitySettings,
+    KeycloakClientSettings,
+    RealmSettings,
+    load,
+)
 from services import probes
 from services.operations import operations
+
+WORKERS = 2
+"""Requests under way at once: one that waits for Keycloak's timeout must not hold up all others."""
 
 log = structlog.get_logger()
 
 
 async def main(settings: DirectorySettings) -> None:
-    """Follow both realms until SIGTERM or SIGINT."""
+    """Follow both realms and do what is asked until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -38,10 +67,20 @@ async def main(settings: DirectorySettings) -> None:
         pool = await stack.enter_async_context(_pool(settings))
         health = health_of(settings, pool, http)
         await stack.enter_async_context(operations(settings.operations, health))
+        clock = SystemClock()
         work = [
             asyncio.create_task(follower.follow(settings.poll_seconds))
-            for follower in followers(settings, pool, http, SystemClock())
+            for follower in followers(settings, pool, http, clock)
         ]
+        if settings.administration is not None:
+            database = database_of(settings, clock)
+            stack.push_async_callback(database.close)
+            worker = administration(settings, settings.administration, database, pool, http, clock)
+            work += [
+                asyncio.create_task(worker.work_forever(settings.administration.poll_seconds))
+                for _ in range(WORKERS)
+            ]
+            work.append(asyncio.create_task(worker.watch_forever()))
         stopping = asyncio.create_task(stop.wait())
         log.info("directory_started", poll_seconds=settings.poll_seconds)
         done, _ = await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -71,19 +110,112 @@ def followers(
     """User and admin events of both realms."""
 
     def source(realm: str, client: KeycloakClientSettings) -> EventSource:
-        return EventSource(
-            keycloak_url=settings.keycloak_url,
-            realm=realm,
-            assertion=ClientAssertion(client),
-            http=http,
-            clock=clock,
-        )
+        token = client_token(settings, realm, client, http, clock)
+        return EventSource(keycloak_url=settings.keycloak_url, realm=realm, token=token, http=http)
 
     sources = [
         source(settings.citizens_realm, settings.citizens_client),
         source(settings.officials_realm, settings.officials_client),
     ]
     return [Follower(kind, each, pool, clock) for each in sources for kind in ("user", "admin")]
+
+
+def client_token(
+    settings: DirectorySettings,
+    realm: str,
+    client: KeycloakClientSettings,
+    http: httpx.AsyncClient,
+    clock: Clock,
+) -> ClientToken:
+    """One client's token in one realm."""
+    return ClientToken(
+        keycloak_url=settings.keycloak_url,
+        realm=realm,
+        assertion=ClientAssertion(client),
+        http=http,
+        clock=clock,
+    )
+
+
+def database_of(settings: DirectorySettings, clock: Clock) -> Database:
+    """Where the ends of requests and their events are written."""
+    recorder = AuditRecorder(
+        service=f"ioc-{settings.audit.log}",
+        clock=clock,
+        new_id=new_uuid,
+        random_bytes=secrets.token_bytes,
+        refusals=RefusalCounter(),
+    )
+    return Database(settings.database, recorder)
+
+
+def administration(
+    settings: DirectorySettings,
+    given: AdministrationSettings,
+    database: Database,
+    pool: asyncpg.Pool,
+    http: httpx.AsyncClient,
+    clock: Clock,
+) -> Worker:
+    """What does requests, with two clients at Keycloak: one for the cleared, one for everybody else."""
+
+    def realm(name: str, client: KeycloakClientSettings) -> Realm:
+        token = client_token(settings, name, client, http, clock)
+        return Realm(settings.keycloak_url, name, token, http)
+
+    citizens_realm = realm(settings.citizens_realm, given.client)
+    officials_realm = realm(settings.officials_realm, given.client)
+    cleared = ClearedRealm(realm(settings.officials_realm, given.cleared_client))
+    store = Store(pool)
+    seal_file = given.phone_seal_key_file
+    operations = table(
+        Officials(
+            realm=officials_realm,
+            cleared=cleared,
+            store=store,
+            created=Creations(database, officials_realm.issuer).note,
+            letters=Letters(given.officials_app[0], given.letter_redirect_uri),
+        ),
+        Citizens(citizens_realm, store, None if seal_file is None else PhoneSeal.from_file(seal_file)),
+        Sessions({"citizens": citizens_realm, "officials": officials_realm}),
+    )
+    words = Words(
+        token_verifier(settings, given, http), Contract.of_folder(given.operations_folder), given.public_url
+    )
+    return Worker(
+        store=store,
+        database=database,
+        signers=Signers(given.signers),
+        entitlement=Entitlement(
+            words=words, store=store, realm=officials_realm, cleared=cleared, clock=clock
+        ),
+        operations=operations,
+        clock=clock,
+        alarm_after=timedelta(seconds=given.alarm_seconds),
+    )
+
+
+def token_verifier(
+    settings: DirectorySettings, given: AdministrationSettings, http: httpx.AsyncClient
+) -> TokenVerifier:
+    """As the api verifies tokens, of officials alone: no client of the citizens' realm is accepted."""
+    citizens = RealmSettings(
+        issuer=f"{settings.keycloak_url}/realms/{settings.citizens_realm}", clients=[], minimum_acr="aal2"
+    )
+    officials = RealmSettings(
+        issuer=f"{settings.keycloak_url}/realms/{settings.officials_realm}",
+        clients=given.officials_app,
+        minimum_acr="aal2",
+    )
+    identity = IdentitySettings(
+        public_url=given.public_url,
+        audience=given.audience,
+        keycloak_ca_file=settings.keycloak_ca_file,
+        citizens=citizens,
+        officials=officials,
+        introspection=given.client,
+    )
+    return TokenVerifier(identity, RealmKeys(citizens.issuer, http), RealmKeys(officials.issuer, http))
 
 
 def _pool(settings: DirectorySettings) -> asyncpg.Pool:

@@ -199,6 +199,7 @@ class Services:
             officials_app=["ioc-ipad"],
             client=self._client("ioc-directory"),
             cleared_client=self._client("ioc-directory-cleared"),
+            letter_redirect_uri=f"{self.api_url}/app/callback",
         )
 
     def _client(self, client_id: str) -> KeycloakClientSettings:

@@ -50,6 +50,11 @@ class UnitOfWork:
         await self._recorder.record(self.connection, self.principal, event)
         self._recorded = True
 
+    async def record_refused(self, event: AuditEvent, refusal: Refusal) -> None:
+        """Record in this transaction, which keeps the refusal itself, that `event` was refused."""
+        await self._recorder.record_refusal(self.connection, self.principal, event, refusal)
+        self._recorded = True
+
     async def commit(self) -> None:
         """Keep the changes. The caller's answer must be complete by now.
 

@@ -12,6 +12,7 @@ import pytest
 
 from directory.events import Follower
 from directory.keycloak_events import PAGE, EventSource, TooManyEvents
+from directory.tokens import ClientToken
 from foundation.clock import FrozenClock
 from foundation.identity.client_assertion import ClientAssertion
 from tests.conftest import Database
@@ -53,13 +54,11 @@ def keycloak() -> Keycloak:
 
 @pytest.fixture
 def source(keycloak: Keycloak, tmp_path: Path) -> EventSource:
-    return EventSource(
-        keycloak_url="https://keycloak.test",
-        realm="hanoi-ioc",
-        assertion=ClientAssertion(world.settings(tmp_path).introspection),
-        http=httpx.AsyncClient(transport=httpx.MockTransport(keycloak.answer)),
-        clock=FrozenClock(world.NOW),
-    )
+    place = {"keycloak_url": "https://keycloak.test", "realm": "hanoi-ioc"}
+    http = httpx.AsyncClient(transport=httpx.MockTransport(keycloak.answer))
+    assertion = ClientAssertion(world.settings(tmp_path).introspection)
+    token = ClientToken(**place, assertion=assertion, http=http, clock=FrozenClock(world.NOW))
+    return EventSource(**place, token=token, http=http)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ GRANT USAGE ON SCHEMA directory TO backend_app, backend_city, backend_worker, ba
 CREATE TABLE directory.request (
     id         uuid        NOT NULL,
     signer     text        NOT NULL CHECK (signer IN ('api', 'worker')),
-    operation  text        NOT NULL CHECK (operation ~ '^[a-z]{1,20}\.[a-z_]{1,20}$'),
+    operation  text        NOT NULL CHECK (operation ~ '^[a-z]{1,20}\.[a-z][a-z_]{0,19}$'),
     target     text        NOT NULL CHECK (length(target) BETWEEN 1 AND 128),
     jws        text        CHECK (length(jws) <= 16384),
     state      text        NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'refused')),
@@ -20,6 +20,8 @@ CREATE TABLE directory.request (
     next_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- Why the last attempt came to nothing: a word of the directory's own.
     fault      text        CHECK (fault ~ '^[a-z][a-z0-9_]{0,39}$'),
+    -- An operator's word: the directory refuses it.
+    give_up    boolean     NOT NULL DEFAULT false,
     -- It was told that this one waits too long.
     alarmed_at timestamptz,
     ended_at   timestamptz,
@@ -63,14 +65,21 @@ CREATE TABLE directory.used (
     CONSTRAINT used_pkey PRIMARY KEY (kind, key, jti)
 );
 
+-- Parameters that an officer's device signed in full: the invitation once more may have these and no others.
+CREATE TABLE directory.vouched (
+    target text  NOT NULL CHECK (length(target) <= 128),
+    digest bytea NOT NULL CHECK (octet_length(digest) = 32),
+    CONSTRAINT vouched_pkey PRIMARY KEY (target, digest)
+);
+
 GRANT INSERT (id, signer, operation, target, jws) ON directory.request
     TO backend_app, backend_city, backend_worker;
 GRANT INSERT ON directory.asking TO backend_app, backend_city, backend_worker;
-GRANT SELECT, UPDATE (jws, state, attempts, next_at, fault, alarmed_at, ended_at, code, result)
+GRANT SELECT, UPDATE (jws, state, attempts, next_at, fault, give_up, alarmed_at, ended_at, code, result)
     ON directory.request TO backend_directory;
 -- Taken away when the request is over; nothing else can be deleted.
 GRANT SELECT, DELETE ON directory.asking TO backend_directory;
-GRANT SELECT, INSERT ON directory.step, directory.used TO backend_directory;
+GRANT SELECT, INSERT ON directory.step, directory.used, directory.vouched TO backend_directory;
 
 -- What became of a request, for who knows its id: 74 random bits.
 CREATE FUNCTION directory.outcome(a_request uuid) RETURNS TABLE (state text, code text, result jsonb)
@@ -87,6 +96,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
 $$;
 REVOKE ALL ON FUNCTION directory.backlog FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION directory.backlog TO backend_worker, backend_directory;
+
+-- Which account of Keycloak a citizen has.
+CREATE FUNCTION directory.citizen(an_id uuid) RETURNS TABLE (issuer text, subject text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+    SELECT c.issuer, c.subject FROM citizens.citizen c WHERE c.id = an_id
+$$;
+REVOKE ALL ON FUNCTION directory.citizen FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION directory.citizen TO backend_directory;
 
 -- The directory enqueues the job that goes on when a request is over.
 GRANT USAGE ON SCHEMA jobs TO backend_directory;

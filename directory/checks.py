@@ -1,0 +1,86 @@
+"""Who asks, and may they? Once for each request, before its first step."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from directory.askings import Word, Words, check_words
+from directory.errors import AskerNotEntitled, AskingInvalid, Protected, UnknownTarget
+from directory.keycloak_admin import ClearedRealm, Realm
+from directory.requests import Request
+from directory.store import Store
+from foundation.clock import HANOI, Clock
+from foundation.directory_queue import Operation
+
+CHECKED = "checked"
+
+
+class Entitlement:
+    """Checks officers' words, and that those officers may ask for this."""
+
+    def __init__(
+        self, *, words: Words, store: Store, realm: Realm, cleared: ClearedRealm, clock: Clock
+    ) -> None:
+        self._words = words
+        self._store = store
+        self._realm = realm
+        self._cleared = cleared
+        self._clock = clock
+
+    async def check(self, request: Request) -> None:
+        """Raise a Refused unless everybody who must ask did; Delayed when that can't be found out now."""
+        await self._store.use("request", request.signer, str(request.id), request.id)
+        if not request.askings:
+            return
+        words = await self._words.of(request)
+        await self._check_parameters(words, request)
+        await self._check_people(words, request)
+        for word in words:
+            # Last: a request that is refused for another reason uses nothing up.
+            await self._store.use("proof", word.session.jkt, word.proof_jti, request.id)
+
+    async def _check_parameters(self, words: Sequence[Word], request: Request) -> None:
+        to_be_vouched = check_words(words, request)
+        if request.operation is not Operation.OFFICIAL_CREATE:
+            return
+        digest = _digest(request.parameters)
+        if not to_be_vouched:
+            await self._store.vouch(request.target, digest)
+        elif not await self._store.is_vouched(request.target, digest):
+            raise AskingInvalid
+
+    async def _check_people(self, words: Sequence[Word], request: Request) -> None:
+        askers = [word.session.sub for word in words]
+        if len(set(askers)) != len(askers):
+            raise AskerNotEntitled
+        account = await self._store.account(request.target)
+        if account is None:
+            raise UnknownTarget
+        if account.subject in askers:
+            raise AskerNotEntitled
+        units = {account.unit}
+        if request.operation is Operation.OFFICIAL_MOVE and account.subject is not None:
+            # Out of a unit that one administers, into one that one administers.
+            units |= (await self._realm.units_of(account.subject)).keys()
+        today = self._clock.now().astimezone(HANOI).date()
+        for word in words:
+            for unit in sorted(units):
+                session = word.session
+                if not await self._store.administers(session.iss, session.sub, unit, today):
+                    raise AskerNotEntitled
+            if not await self._is_enabled(word.session.sub):
+                raise AskerNotEntitled
+
+    async def _is_enabled(self, subject: str) -> bool:
+        try:
+            return (await self._realm.user(subject)).get("enabled") is True
+        except Protected:
+            return await self._cleared.is_enabled(subject)
+        except UnknownTarget:
+            return False
+
+
+def _digest(parameters: Mapping[str, Any]) -> bytes:
+    """SHA-256 of the parameters, however they are ordered."""
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True, ensure_ascii=True).encode()).digest()
