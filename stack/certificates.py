@@ -118,6 +118,7 @@ class Certificates:
     relay: Pair
     edge: Pair
     edge_client: Pair
+    mail: Pair
     callers: Path
     """The authority of those who may call the api: the edge, and who asks whether it is ready."""
 
@@ -139,6 +140,7 @@ def ensure(folder: Path) -> Certificates:
         relay=soc.client("relay", RELAY_NAME),
         edge=servers.server("edge"),
         edge_client=callers.client("edge-client", EDGE_NAME),
+        mail=servers.server("mail"),
         callers=callers.certificate,
     )
 

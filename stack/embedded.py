@@ -18,6 +18,7 @@ from stack.errors import StackError
 from stack.home import PEOPLE, ROOT, Home
 from stack.keycloak import ROLE as KEYCLOAK_ROLE
 from stack.keycloak import Distribution, Keycloak, cache_folder, is_here
+from stack.mail import MailDouble
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
 from stack.realm_snapshot import RealmSnapshot
@@ -84,6 +85,11 @@ class EmbeddedStack:
         return ClamAv(self.home)
 
     @cached_property
+    def mail(self) -> MailDouble:
+        """The mail server's double."""
+        return MailDouble(self.home, self.ports, self.certificates)
+
+    @cached_property
     def edge(self) -> Edge:
         """What people reach."""
         return Edge(self.home, self.ports, self.certificates, self.edge_limits)
@@ -138,7 +144,8 @@ class EmbeddedStack:
             self.edge.prepare()
             if self.snapshot is not None and self.snapshot.exists():
                 self.snapshot.bring_secrets(self.home)
-            realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url)
+            self.mail.prepare()
+            realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url, self.ports.mail)
             self.services.write_settings()
         with self.step("Keycloak's program"):
             self.keycloak.distribution.ensure(self.home.log("keycloak-build"))
@@ -167,6 +174,8 @@ class EmbeddedStack:
             self._seed()
         with self.step("The SOC's receiver"):
             self.supervisor.start(soc)
+        with self.step("Mail's double"):
+            self.supervisor.start(self.mail.part())
         with self.step("The edge"):
             self.supervisor.start(self.edge.part())
         with self.step("Keycloak"):

@@ -29,6 +29,7 @@ class Ports:
     relay_operations: int
     directory_operations: int
     edge_events_operations: int
+    mail: int
 
     def operations(self, service: str) -> int:
         """Where a service of ours answers its operators."""

@@ -53,6 +53,8 @@ class RealmSnapshot:
         """Fill Keycloak's empty database. Its addresses get this stack's ports."""
         text = (self._folder / "keycloak.sql").read_text(encoding="utf-8")
         text = text.replace(_API, f"localhost:{ports.edge}").replace(_KEYCLOAK, f"localhost:{ports.keycloak}")
+        # Not part of an address in the dump: a number in a row of its own.
+        text += f"\nUPDATE public.realm_smtp_config SET value = '{ports.mail}' WHERE name = 'port';\n"
         _run(
             cluster,
             ["psql", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--output=/dev/null"],

@@ -16,6 +16,10 @@ from urllib.parse import urlsplit
 import yaml
 from joserfc.jwk import ECKey
 
+from stack.mail import USER as MAIL_USER
+from stack.mail import mail_password_file
+from stack.secret_files import password
+
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "deploy" / "keycloak"
 UNITS = ROOT / "backend" / "tenancy" / "data"
@@ -36,7 +40,7 @@ OTP_PARAMETERS = {
 Json = dict[str, Any]
 
 
-def render(people_file: Path, home: Path, keycloak_url: str, api_url: str) -> None:
+def render(people_file: Path, home: Path, keycloak_url: str, api_url: str, mail_port: int = 25) -> None:
     """Write HOME/keycloak/import/*-realm.json, HOME/secrets/people.json and the confidential clients' keys.
 
     A client has one key, HOME/secrets/keycloak-<client_id>.pem, in both realms.
@@ -54,6 +58,9 @@ def render(people_file: Path, home: Path, keycloak_url: str, api_url: str) -> No
     ):
         values = {
             "API_URL": api_url,
+            "MAIL_PORT": str(mail_port),
+            "MAIL_USER": MAIL_USER,
+            "MAIL_PASSWORD": password(mail_password_file(home)),
             "KEYCLOAK_HOST": urlsplit(keycloak_url).hostname or "localhost",
             "USER_PROFILE": json.dumps(_template(profile), ensure_ascii=False),
         }
