@@ -79,9 +79,13 @@ class Api:
 
 
 def make_api(
-    *, only_trusted: bool = False, schema: strawberry.Schema = SCHEMA, limits: Limits | None = None
+    *,
+    only_trusted: bool = False,
+    schema: strawberry.Schema = SCHEMA,
+    limits: Limits | None = None,
+    **given: Any,
 ) -> Api:
-    """An application of a test's own. Close its client."""
+    """An application of a test's own, with the services `given`. Close its client."""
     services, gateway, clock = Fake(answers=standard_answers()), FakeGateway(), FrozenClock(NOW)
     numbers = [0]
 
@@ -95,7 +99,7 @@ def make_api(
     endpoint = GraphQLEndpoint(
         schema=schema,
         documents=Documents(schema._schema, trusted=trusted, only_trusted=only_trusted, limits=limits),
-        services=every(services),
+        services=every(services, **given),
         codecs=codecs,
         gateway=gateway,
         new_request_id=new_request_id,
