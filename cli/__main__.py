@@ -4,7 +4,7 @@ import importlib.util
 
 import typer
 
-from cli import bench, check, documents, down, graphql, logs, soc, status, test, totp, up
+from cli import bench, check, directory, documents, down, graphql, logs, mail, soc, status, test, totp, up
 from cli.output import show_errors
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ app.add_typer(soc.app, name="soc")
 app.command("totp")(totp.totp)
 app.command("graphql")(graphql.graphql)
 app.add_typer(documents.app, name="documents")
+app.add_typer(directory.app, name="directory")
+app.add_typer(mail.app, name="mail")
 app.command("check")(check.check)
 app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test.test)
 app.command("bench")(bench.bench)

@@ -25,7 +25,7 @@ class Folder:
         self._folder = folder
         self._numbers = itertools.count(1)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Keep the message as it came, its recipients before it."""
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
