@@ -89,7 +89,7 @@ class DeviceService:
 
     async def end_session(self, principal: Owner, session_id: UUID, idempotency: Idempotency) -> None:
         """End one session. Raises NotFound for others' and for what has ended, IdempotencyMismatch."""
-        now, session = self._clock.now(), principal.session
+        now = self._clock.now()
         intent = replace(END, resource=f"session:{session_id}")
         async with self._database.unit_of_work(principal, intent) as work:
             if await claim(work, idempotency, now) is not None:
@@ -100,10 +100,7 @@ class DeviceService:
                 raise NotFound
             resource = sessions_resource(principal)
             decision = self._policy.authorise(principal, "session.end", resource, now=now)
-            await note_end_within(
-                work.connection,
-                SessionEnd(f"{CAUSE}:{session.iss}:{row.sid}", session.iss, row.sid, session.sub, now, CAUSE),
-            )
+            await note_end_within(work.connection, _end_of_session(principal, row.sid, now))
             await self._tell_session(work, principal, row.sid)
             await keep(work, idempotency, {})
             await work.record(replace(intent, policies=decision.policies))
@@ -150,11 +147,15 @@ class DeviceService:
         sids = await _sessions_of(work, found.id, now)
         await work.connection.execute(sql.LOSE, {"id": found.id, "now": now})
         await block_key(work.connection, session.iss, session.sub, thumbprint)
+        # Whoever holds the device may have its app make another key for the browser's session: that ends too.
         await note_end_within(work.connection, self._end_of_person(principal, now, jkt=thumbprint))
         if len(sids) > MOST_ONE_BY_ONE:
-            await self._tell_all(work, principal, None if found.device.current else session.sid)
+            kept = None if found.device.current else session.sid
+            await note_end_within(work.connection, self._end_of_person(principal, now, except_sid=kept))
+            await self._tell_all(work, principal, kept)
             return
         for sid in sids:
+            await note_end_within(work.connection, _end_of_session(principal, sid, now))
             await self._tell_session(work, principal, sid)
 
     def _end_of_person(
@@ -195,6 +196,11 @@ def checked_name(name: str) -> str:
     if not 1 <= len(checked) <= LONGEST_NAME or not checked.isprintable():
         raise InvalidInput("name")
     return checked
+
+
+def _end_of_session(principal: Owner, sid: str, now: datetime) -> SessionEnd:
+    session = principal.session
+    return SessionEnd(f"{CAUSE}:{session.iss}:{sid}", session.iss, sid, session.sub, now, CAUSE)
 
 
 async def _own_device(work: UnitOfWork, principal: Owner, thumbprint: str) -> _Found:
