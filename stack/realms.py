@@ -117,6 +117,8 @@ def _user(person: Json, secret: Json) -> Json:
             },
         ],
     }
+    if "email" in person:
+        user |= {"email": person["email"], "emailVerified": True}
     if "organisation" in person:
         user["groups"] = ["/officials"]  # whom the directory administers
     if "phone" in person:

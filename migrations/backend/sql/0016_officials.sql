@@ -22,7 +22,7 @@ ALTER TABLE tenancy.official
   -- Keycloak wants the two parts of the name; NULL for people who were there before.
   ADD COLUMN family_name text CHECK (length(family_name) BETWEEN 1 AND 100),
   ADD COLUMN given_name text CHECK (length(given_name) BETWEEN 1 AND 100),
-  ADD COLUMN username text CHECK (username ~ '^[a-z][a-z0-9._-]{2,39}$'),
+  ADD COLUMN username text CHECK (username ~ '^[a-z][a-z0-9._-]{1,39}$'),
   ADD COLUMN email text CHECK (length(email) <= 254 AND email ~ '^[^@[:space:]]+@[^@[:space:]]+$' AND email = lower(email)),
   -- Name and user name without diacritics, made by the application.
   ADD COLUMN search_text text NOT NULL DEFAULT '',
