@@ -2,15 +2,19 @@
 
 import strawberry
 
+from backend.deadlines.types import DayKind, YearState
 from backend.devices.types import DeviceState, NetworkKind
 from backend.media.types import MediaKind, MediaState, Size
 from backend.officials.types import DutyKind, OfficialState, ReviewDecision
 from backend.reports.types import ClosingReason, ReportState, ReportStep
+from backend.routing.types import FaultKind, RuleSetState
 
 __all__ = [
     "ClosingReason",
+    "DayKind",
     "DeviceState",
     "DutyKind",
+    "FaultKind",
     "MediaKind",
     "MediaState",
     "NetworkKind",
@@ -18,7 +22,9 @@ __all__ = [
     "ReportState",
     "ReportStep",
     "ReviewDecision",
+    "RuleSetState",
     "Size",
+    "YearState",
 ]
 
 strawberry.enum(
@@ -60,4 +66,22 @@ strawberry.enum(
 )
 strawberry.enum(
     ReviewDecision, description="Giữ nguyên, điều chỉnh, kết thúc. / What a review found is to be done."
+)
+strawberry.enum(
+    FaultKind,
+    name="RoutingFaultKind",
+    description="Không có quy tắc; hoặc nêu đơn vị, lĩnh vực đã kết thúc. / No rule; or what has ended.",
+)
+strawberry.enum(
+    RuleSetState,
+    name="RoutingRulesState",
+    description="Bản nháp, đã áp dụng từ một ngày, đã bỏ. / A draft; in force from a day; given up.",
+)
+strawberry.enum(
+    DayKind, name="SpecialDayKind", description="Ngày nghỉ, ngày làm bù. / Off, or worked in exchange."
+)
+strawberry.enum(
+    YearState,
+    name="HolidayYearState",
+    description="Đề xuất của hệ thống, đã xác nhận. / Proposed by the system, or confirmed.",
 )

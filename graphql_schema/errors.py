@@ -5,16 +5,22 @@ from typing import Any, TypeVar, get_args
 
 import strawberry
 
+from backend.administration import errors as registers
+from backend.deadlines.errors import HoursOverlap as HoursOverlapRefusal
 from backend.officials import errors as officials
 from backend.reports.errors import IllegalTransition as IllegalTransitionRefusal
 from backend.reports.errors import SameUnit as SameUnitRefusal
 from backend.reports.errors import UnknownUnit as UnknownUnitRefusal
+from backend.routing import errors as routing
 from backend.routing.errors import UnknownCategory as UnknownCategoryRefusal
 from backend.routing.errors import UnknownWard as UnknownWardRefusal
+from backend.routing.types import Fault
+from backend.tenancy import errors as tenancy
 from foundation import errors as refusals
 from foundation.errors import Refusal
 from foundation.identity import body_proofs
-from graphql_schema.enums import OfficialState, ReportState, ReportStep
+from graphql_schema.enums import FaultKind, OfficialState, ReportState, ReportStep
+from graphql_schema.sizes import rows
 
 INTERNAL = "common.internal"
 INTERNAL_MESSAGES = {
@@ -127,6 +133,74 @@ class NotOnReview(Problem):
     pass
 
 
+@strawberry.type(description="Mã đã được dùng. / The code is taken.")
+class CodeTaken(Problem):
+    pass
+
+
+@strawberry.type(description="Đã kết thúc. / It has ended and is not changed any more.")
+class AlreadyEnded(Problem):
+    pass
+
+
+@strawberry.type(description="Đơn vị cấp trên không nhận đơn vị này. / The unit above takes no such unit.")
+class WrongParent(Problem):
+    pass
+
+
+@strawberry.type(description="Đơn vị sẽ trực thuộc chính mình. / The unit would be below itself.")
+class UnitCycle(Problem):
+    pass
+
+
+@strawberry.type(description="Đơn vị còn việc, người hoặc quy tắc. / What the unit still has.")
+class UnitInUse(Problem):
+    open_reports: int
+    people: int
+    duties: int
+    children: int
+    rules: int
+
+
+@strawberry.type(description="Đơn vị kế thừa không phù hợp. / The successor does not fit.")
+class WrongSuccessor(Problem):
+    pass
+
+
+@strawberry.type(description="Không còn là bản nháp. / The set of rules is no draft any more.")
+class NotADraft(Problem):
+    pass
+
+
+@strawberry.type(
+    description="Hai quy tắc cho cùng lĩnh vực và địa bàn. / Two rules for one category and place."
+)
+class DoubleRule(Problem):
+    first: str = strawberry.field(description="Mã quy tắc. / Code of a rule.")
+    second: str = strawberry.field(description="Mã quy tắc. / Code of a rule.")
+
+
+@strawberry.type(description="Một chỗ thiếu hoặc sai. / One gap or fault of a set of rules.")
+class RoutingFault:
+    kind: FaultKind
+    category_code: str | None
+    place_code: str
+    rule_code: str | None = strawberry.field(description="Quy tắc sai. / The rule at fault, if one is.")
+
+
+@strawberry.type(
+    description="Bộ quy tắc còn thiếu hoặc sai: 20 chỗ đầu. / The set has gaps or faults: the first 20."
+)
+class IncompleteRules(Problem):
+    count: int
+    faults: list[RoutingFault] = strawberry.field(metadata=rows(20))
+
+
+@strawberry.type(description="Giờ làm việc chồng nhau. / Working hours overlap.")
+class HoursOverlap(Problem):
+    weekday: int = strawberry.field(description="1 là thứ hai. / 1 is Monday.")
+
+
 R = TypeVar("R", bound=Refusal)
 Making = Callable[[Any, dict[str, str]], Problem]
 
@@ -151,6 +225,37 @@ def _taken(refusal: officials.Taken, common: dict[str, str]) -> Problem:
     return AlreadyTaken(**common, field=refusal.field)
 
 
+def fault_of(fault: Fault) -> RoutingFault:
+    """A fault as the schema shows it."""
+    return RoutingFault(
+        kind=fault.kind, category_code=fault.category, place_code=fault.place, rule_code=fault.rule
+    )
+
+
+def _unit_in_use(refusal: tenancy.UnitInUse, common: dict[str, str]) -> Problem:
+    return UnitInUse(
+        **common,
+        open_reports=refusal.open_reports,
+        people=refusal.people,
+        duties=refusal.duties,
+        children=refusal.children,
+        rules=refusal.rules,
+    )
+
+
+def _double_rule(refusal: routing.DoubleRule, common: dict[str, str]) -> Problem:
+    return DoubleRule(**common, first=refusal.first, second=refusal.second)
+
+
+def _incomplete_rules(refusal: routing.IncompleteRules, common: dict[str, str]) -> Problem:
+    faults = [fault_of(fault) for fault in refusal.faults]
+    return IncompleteRules(**common, count=refusal.count, faults=faults)
+
+
+def _hours_overlap(refusal: HoursOverlapRefusal, common: dict[str, str]) -> Problem:
+    return HoursOverlap(**common, weekday=refusal.weekday)
+
+
 def _plain(kind: Callable[..., Problem]) -> Making:
     return lambda _refusal, common: kind(**common)
 
@@ -167,6 +272,16 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     UnknownUnitRefusal: (UnknownUnit, _plain(UnknownUnit)),
     UnknownCategoryRefusal: (UnknownCategory, _plain(UnknownCategory)),
     UnknownWardRefusal: (UnknownWard, _plain(UnknownWard)),
+    registers.CodeTaken: (CodeTaken, _plain(CodeTaken)),
+    registers.AlreadyEnded: (AlreadyEnded, _plain(AlreadyEnded)),
+    tenancy.WrongParent: (WrongParent, _plain(WrongParent)),
+    tenancy.UnitCycle: (UnitCycle, _plain(UnitCycle)),
+    tenancy.UnitInUse: (UnitInUse, _unit_in_use),
+    tenancy.WrongSuccessor: (WrongSuccessor, _plain(WrongSuccessor)),
+    routing.NotADraft: (NotADraft, _plain(NotADraft)),
+    routing.DoubleRule: (DoubleRule, _double_rule),
+    routing.IncompleteRules: (IncompleteRules, _incomplete_rules),
+    HoursOverlapRefusal: (HoursOverlap, _hours_overlap),
     officials.WrongState: (WrongOfficialState, _wrong_state),
     officials.Taken: (AlreadyTaken, _taken),
     officials.UnknownUnit: (UnknownUnit, _plain(UnknownUnit)),

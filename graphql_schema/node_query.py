@@ -6,11 +6,14 @@ import strawberry
 
 from foundation.errors import InvalidInput, NotFound
 from foundation.ids import GlobalIds, parse_report_code
+from graphql_schema.calendars import calendar_of, year_of
 from graphql_schema.context import GraphQLContext, Info
 from graphql_schema.node import Node
 from graphql_schema.officials import account_of
+from graphql_schema.registers import CALENDAR, RULES, YEAR, number_of
 from graphql_schema.reports import report_of
 from graphql_schema.routing import category_of
+from graphql_schema.routing_rules import rule_set_of
 from graphql_schema.tenancy import unit_of
 
 
@@ -25,7 +28,7 @@ async def _unit(context: GraphQLContext, code: str) -> Node:
 
 
 async def _category(context: GraphQLContext, code: str) -> Node:
-    found = await context.services.categories.categories(context.principal)
+    found = await context.services.categories.categories(context.principal, True)
     for category in found:
         if category.code == code:
             return category_of(category, context.language)
@@ -38,7 +41,33 @@ async def _official(context: GraphQLContext, code: str) -> Node:
     return account_of(await context.services.accounts.account(official, canonical))
 
 
-_FINDERS = {"Report": _report, "Unit": _unit, "Category": _category, "OfficialAccount": _official}
+async def _rules(context: GraphQLContext, code: str) -> Node:
+    async with context.parsing("routing.read"):
+        official, number = context.official(), number_of(code)
+    return rule_set_of(await context.services.registers.rules.rule_set(official, number))
+
+
+async def _calendar(context: GraphQLContext, code: str) -> Node:
+    async with context.parsing("calendar.read"):
+        official = context.official()
+    return calendar_of(await context.services.registers.calendars.calendar(official, code))
+
+
+async def _year(context: GraphQLContext, code: str) -> Node:
+    async with context.parsing("calendar.read"):
+        official, year = context.official(), number_of(code)
+    return year_of(await context.services.registers.calendars.year(official, year))
+
+
+_FINDERS = {
+    "Report": _report,
+    "Unit": _unit,
+    "Category": _category,
+    "OfficialAccount": _official,
+    RULES: _rules,
+    CALENDAR: _calendar,
+    YEAR: _year,
+}
 
 
 @strawberry.type

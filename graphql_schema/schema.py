@@ -6,6 +6,9 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from graphql_schema.calendar_changes import CalendarMutation
+from graphql_schema.calendars import CalendarQuery
+from graphql_schema.category_changes import CategoryMutation
 from graphql_schema.changes import ChangeQuery, ChangeSubscription
 from graphql_schema.devices import DeviceMutation, DeviceQuery
 from graphql_schema.media import MediaMutation
@@ -13,11 +16,15 @@ from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationQuery
 from graphql_schema.official_changes import OfficialMutation
 from graphql_schema.officials import OfficialQuery
+from graphql_schema.registers import HistoryQuery
 from graphql_schema.report_changes import ReportMutation
 from graphql_schema.reports import ReportQuery
 from graphql_schema.routing import RoutingQuery
+from graphql_schema.routing_rules import RoutingRulesQuery
+from graphql_schema.rule_changes import RoutingRulesMutation
 from graphql_schema.scalars import DATE_TIME
 from graphql_schema.tenancy import TenancyQuery
+from graphql_schema.unit_changes import UnitMutation
 from graphql_schema.viewer import ViewerQuery
 
 QUERIES = (
@@ -29,9 +36,21 @@ QUERIES = (
     ChangeQuery,
     DeviceQuery,
     OfficialQuery,
+    RoutingRulesQuery,
+    CalendarQuery,
+    HistoryQuery,
     NodeQuery,
 )
-MUTATIONS = (ReportMutation, MediaMutation, DeviceMutation, OfficialMutation)
+MUTATIONS = (
+    ReportMutation,
+    MediaMutation,
+    DeviceMutation,
+    OfficialMutation,
+    UnitMutation,
+    CategoryMutation,
+    RoutingRulesMutation,
+    CalendarMutation,
+)
 SUBSCRIPTIONS = (ChangeSubscription,)
 
 

@@ -38,6 +38,7 @@ from foundation.directory_queue import Asking
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
 from foundation.paging import Page, PageRequest
+from graphql_schema.register_services import Registers
 
 if TYPE_CHECKING:
     from backend.notifications.types import InboxItem
@@ -135,6 +136,7 @@ class UnitReads(Protocol):
         search: str | None,
         first: int,
         after: tuple[str, int] | None,
+        ended: bool,
     ) -> UnitPage: ...
 
     async def unit(self, principal: Principal, code: str) -> Unit: ...
@@ -149,7 +151,7 @@ class Officials(Protocol):
 class CategoryReads(Protocol):
     """backend.routing.queries.RoutingQueries."""
 
-    async def categories(self, principal: Principal) -> tuple[Category, ...]: ...
+    async def categories(self, principal: Principal, ended: bool) -> tuple[Category, ...]: ...
 
 
 class InboxReads(Protocol):
@@ -340,3 +342,4 @@ class Services:
     account_changes: AccountChanges
     resets: Resets
     reviews: Reviews
+    registers: Registers

@@ -1,5 +1,6 @@
 """Units (đơn vị): the city, its departments, wards and communes, and Party bodies."""
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from graphql_schema.access import public
 from graphql_schema.context import DEFAULT_PAGE, Info
 from graphql_schema.node import Node
 from graphql_schema.paging import AFTER, FIRST, Connection, connection_of
+
+ENDED = "Cả những mục đã kết thúc. / Those that are no more, too."
 
 
 @strawberry.enum(description="Loại đơn vị. / What a unit is.")
@@ -37,6 +40,11 @@ class Unit(Node):
     name: str
     kind: UnitKind
     parent_code: str | None = strawberry.field(description="Đơn vị cấp trên. / The unit above.")
+    ended_on: date | None = strawberry.field(description="Ngày kết thúc. / The day from which it is no more.")
+    successor_code: str | None = strawberry.field(
+        description="Đơn vị kế thừa. / The unit that it became part of."
+    )
+    version: int = strawberry.field(description="Gửi lại làm expectedVersion. / Send it back.")
 
 
 def summary_of(unit: UnitRef | domain.Unit) -> UnitSummary:
@@ -52,6 +60,9 @@ def unit_of(unit: domain.Unit) -> Unit:
         name=unit.name,
         kind=UnitKind(unit.kind),
         parent_code=unit.parent_code,
+        ended_on=unit.ended_on,
+        successor_code=unit.successor_code,
+        version=unit.version,
     )
 
 
@@ -74,11 +85,12 @@ class TenancyQuery:
         ] = None,
         first: Annotated[int, strawberry.argument(description=FIRST)] = DEFAULT_PAGE,
         after: Annotated[str | None, strawberry.argument(description=AFTER)] = None,
+        ended: Annotated[bool, strawberry.argument(description=ENDED)] = False,
     ) -> Connection[Unit] | None:
         context = info.context
         async with context.parsing("unit.list"):
             count, position = context.named_page("units", first, after)
         page = await context.services.units.units(
-            context.principal, kind.value if kind else None, search, count, position
+            context.principal, kind.value if kind else None, search, count, position, ended
         )
         return connection_of(context, "units", page.items, page.keys, page.has_next, after, unit_of)

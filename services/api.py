@@ -66,6 +66,7 @@ from services.gateway import ApiGateway
 from services.limits import ApiLimits, DatabasePool, RefusalsOfRequests
 from services.media_routes import MEDIA_OPERATIONS, media_routes
 from services.networks import Networks
+from services.registers import registers_of
 from services.routes import backchannel_logout_route, health_routes
 
 SETTINGS_VARIABLE = "IOC_API_SETTINGS"
@@ -159,6 +160,7 @@ def services_of(parts: Parts) -> Services:
         account_changes=officials,
         resets=ResetService(officials, new_uuid, secrets.token_bytes),
         reviews=ReviewService(officials),
+        registers=registers_of(database, policy, clock, new_uuid),
     )
 
 

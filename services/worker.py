@@ -12,12 +12,14 @@ import structlog
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
+from backend.deadlines import jobs as calendar_jobs
 from backend.media import jobs as media_jobs
 from backend.media.store import store_of
 from backend.notifications import jobs as notification_jobs
 from backend.notifications.service import NotificationService
 from backend.officials import jobs as official_jobs
 from backend.officials.upkeep import OfficialUpkeep
+from backend.reports import hand_over
 from foundation import logs
 from foundation.clock import SystemClock
 from foundation.database.connections import for_psycopg
@@ -60,6 +62,8 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     app = queue_of(settings.database)
     notifications = NotificationService(database, policy, clock, new_uuid)
     notification_jobs.register(app, notifications, new_uuid)
+    hand_over.register(app, hand_over.HandOver(database, policy, clock, new_uuid))
+    calendar_jobs.register(app, calendar_jobs.CalendarWatch(database, policy, clock, new_uuid))
     housekeeping.register(app, settings, database, recorder, clock)
     if settings.media is not None:
         sweep = media_jobs.MediaSweep(database, store_of(settings.media), clock, new_uuid)

@@ -32,6 +32,7 @@ from graphql_schema.limits import Limits
 from graphql_schema.schema import build
 from graphql_schema.services import Services
 from graphql_schema.transport import RequestParts
+from services.registers import registers_of
 from tests.backend.world import POLICIES, World, compose, connect
 from tests.conftest import Database
 
@@ -117,6 +118,9 @@ class FuzzedApi:
                         policy=PolicyEngine.load(POLICIES),
                         clock=self.world.clock,
                         new_id=new_uuid,
+                    ),
+                    registers=registers_of(
+                        self.world.database, PolicyEngine.load(POLICIES), self.world.clock, new_uuid
                     ),
                 )
             ),

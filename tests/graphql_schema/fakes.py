@@ -197,8 +197,8 @@ class Fake:
     async def me(self, principal: Principal) -> OfficialProfile:
         return self._called("me", principal)
 
-    async def categories(self, principal: Principal) -> tuple[Category, ...]:
-        return self._called("categories", principal)
+    async def categories(self, principal: Principal, ended: bool) -> tuple[Category, ...]:
+        return self._called("categories", principal, ended)
 
     async def of_reports(self, principal: Principal, codes: Sequence[str]) -> Mapping[str, tuple[Media, ...]]:
         return self._called("of_reports", principal, tuple(codes))

@@ -138,7 +138,7 @@ def test_units_pass_kind_search_and_page_on(api: Api) -> None:
         "kind": "WARD",
         "parentCode": "C0001",
     }
-    assert api.services.calls[0][2:] == ("ward", "hoan", 3, None)
+    assert api.services.calls[0][2:] == ("ward", "hoan", 3, None, False)
 
 
 def test_inbox_names_its_subject_by_global_id(api: Api) -> None:
