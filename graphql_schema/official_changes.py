@@ -72,7 +72,7 @@ class DutyEndingInput:
 @strawberry.input(description="Mời cán bộ mới. / Invite a new official.")
 class InviteOfficialInput:
     unit: str = strawberry.field(description=UNIT)
-    username: str = strawberry.field(description="3–40 ký tự: a–z, 0–9, . _ - / 3–40 characters.")
+    username: str = strawberry.field(description="2–40 ký tự: a–z, 0–9, . _ - / 2–40 characters.")
     email: str = strawberry.field(description="Nơi nhận lời mời. / Where the invitation goes.")
     family_name: str = strawberry.field(description="Họ. / Family name, 1–100 letters.")
     given_name: str = strawberry.field(description="Tên đệm và tên. / Middle and given name.")

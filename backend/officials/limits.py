@@ -14,7 +14,7 @@ MAX_NOTE = 500
 MAX_DUTIES = 20
 MAX_SEARCH = 100
 LONGEST_DUTY = timedelta(days=3_660)
-_USERNAME = re.compile(r"[a-z][a-z0-9._-]{2,39}")
+_USERNAME = re.compile(r"[a-z][a-z0-9._-]{1,39}")
 # The form that mail systems of offices accept; whether somebody reads it shows when the link is followed.
 _EMAIL = re.compile(r"[a-z0-9][a-z0-9._+-]{0,63}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
 _QUARTER = re.compile(r"20[0-9]{2}Q[1-4]")

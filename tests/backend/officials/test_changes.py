@@ -298,3 +298,28 @@ async def test_reason_and_names_stay_out_of_the_audit_log(rig: Rig) -> None:
     )
     (line,) = rig.look("SELECT line FROM audit.event ORDER BY id DESC LIMIT 1")[0]
     assert not any(word in line for word in (WHY, "Minh", "Yến"))
+
+
+async def party_administrator(rig: Rig) -> None:
+    """Phương administers the people of her Party body, which has a body above it that she does not see."""
+    rig.do(
+        "INSERT INTO tenancy.duty SELECT uuidv7(), o.id, o.unit_id, 'unit_admin', '2026-01-01', NULL"
+        " FROM tenancy.official o WHERE o.name = 'Trần Mai Phương'"
+    )
+
+
+async def test_party_body_administers_its_own_people(rig: Rig) -> None:
+    await party_administrator(rig)
+    made = await rig.invited("phuong", unit="P0002", duties=(DutyGift(DutyKind.HANDLER, "P0002"),))
+    assert (await rig.account(made.code, "phuong")).unit.code == "P0002"
+
+
+async def test_body_below_the_top_of_the_party_makes_no_administrators(rig: Rig) -> None:
+    await party_administrator(rig)
+    with pytest.raises(Forbidden):
+        await rig.invited("phuong", unit="P0002", duties=(DutyGift(DutyKind.UNIT_ADMIN, "P0002"),))
+
+
+async def test_administering_people_opens_no_unit_of_reports(rig: Rig) -> None:
+    nga, yen = await rig.world.official("nga"), await rig.world.official("yen")
+    assert (nga.units, nga.city_level, yen.units) == (frozenset(), False, frozenset())
