@@ -18,7 +18,8 @@ NOT_PUBLIC = sorted(
     file.stem
     for file in OPERATIONS.glob("*.graphql")
     # A subscription is refused here whoever asks.
-    if file.stem not in {"Categories", "TrackReport", "Units", "Changes"}
+    if file.stem
+    not in {"AllCategories", "AllUnits", "AppReleases", "Categories", "TrackReport", "Units", "Changes"}
 )
 
 
