@@ -120,6 +120,10 @@ class Administration:
         """What is done after an enrolment in person: the administrator stores the public key."""
         await self.update_person(person, credentials=[passkey.as_stored()])
 
+    async def get(self, path: str) -> Any:
+        """What stands at a path below /admin/realms."""
+        return (await self._call("GET", f"/admin/realms/{path}")).json()
+
     async def credential_types(self, person: Person) -> list[str]:
         """What a person may sign in with."""
         found = await self._call("GET", f"{self._path(person)}/credentials")
