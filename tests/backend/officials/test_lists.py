@@ -171,3 +171,8 @@ async def test_many_readers_at_once_keep_their_own_view(rig: Rig) -> None:
 async def test_code_of_nobody_reads_nothing(rig: Rig) -> None:
     with pytest.raises(NotFound):
         await rig.account("0123456789ABCDEF")
+
+
+async def test_administrator_of_the_city_working_for_a_ward_lists_nobody(rig: Rig) -> None:
+    at_the_ward = await rig.signed_in("00000000-0000-4000-8000-000000000007", HOAN_KIEM)
+    assert (await rig.queries.accounts(at_the_ward, AccountFilter(), 100, None)).items == ()
