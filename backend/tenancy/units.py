@@ -77,7 +77,7 @@ _CHILDREN = text(
     """
 )
 _HOLDINGS = text("SELECT open_reports, people, duties, children, rules FROM tenancy.holdings_of(:unit, :day)")
-_END_DUTIES = text("SELECT tenancy.end_duties_of(:unit, :day)")
+_END_DUTIES = text("SELECT tenancy.end_duties_of(:unit, :day, :at)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class UnitService:
             heir = await _successor(work, successor, unit)
             moved = await self._move_children(work, unit, heir)
             await work.connection.execute(_END, {**row, "successor": heir.id})
-            ended = (await work.connection.execute(_END_DUTIES, row)).scalar_one()
+            ended = (await work.connection.execute(_END_DUTIES, {**row, "at": now})).scalar_one()
             succession = Succession(unit.id, unit.code, heir.id, heir.code, day)
             followed = [made for follow in self._followers for made in await follow(work, succession, now)]
             await enqueue(work, FOLLOW, unit=unit.code)

@@ -211,7 +211,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
      WHERE v.unit_id = a_unit AND v.state <> 'closed' AND r.handler_id = a_unit),
     (SELECT count(*) FROM tenancy.official o WHERE o.unit_id = a_unit AND o.state <> 'ended'),
     (SELECT count(*) FROM tenancy.duty d
-     WHERE d.unit_id = a_unit AND (d.until_day IS NULL OR d.until_day >= a_day)),
+     WHERE d.unit_id = a_unit AND (d.until_day IS NULL OR d.until_day >= greatest(d.from_day, a_day))),
     (SELECT count(*) FROM tenancy.unit u
      WHERE u.parent_id = a_unit AND (u.ended_on IS NULL OR u.ended_on > a_day)),
     (SELECT count(*) FROM routing.rule r JOIN routing.rule_set s ON s.number = r.set_number
@@ -225,7 +225,7 @@ GRANT EXECUTE ON FUNCTION tenancy.holdings_of TO backend_app, backend_city;
 
 -- Duties at a unit that was ended end the day before: taking is the administrator's, giving never. Only in the
 -- transaction that ends the unit, so that this is no way to take any duty.
-CREATE FUNCTION tenancy.end_duties_of(a_unit int, a_day date) RETURNS bigint
+CREATE FUNCTION tenancy.end_duties_of(a_unit int, a_day date, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
   ended bigint;
@@ -234,11 +234,24 @@ BEGIN
   IF NOT FOUND OR NOT tenancy.administers_platform() THEN
     RAISE EXCEPTION 'no unit that was ended by you' USING ERRCODE = '42501';
   END IF;
-  -- A duty that was to begin later never is in force.
+  -- A duty that was to begin later never is in force. The history of each official tells it.
   WITH gone AS (
     UPDATE tenancy.duty d SET until_day = greatest(d.from_day, a_day) - 1
-    WHERE d.unit_id = a_unit AND (d.until_day IS NULL OR d.until_day >= a_day) RETURNING 1)
-  SELECT count(*) INTO ended FROM gone;
+    WHERE d.unit_id = a_unit AND (d.until_day IS NULL OR d.until_day >= greatest(d.from_day, a_day))
+    RETURNING d.official_id, d.kind, d.from_day, d.until_day
+  ), officials AS (
+    UPDATE tenancy.official o SET version = o.version + 1 WHERE o.id IN (SELECT g.official_id FROM gone g)
+    RETURNING o.id, o.version
+  ), told AS (
+    INSERT INTO tenancy.official_change (id, official_id, version, at, actor_kind, actor_id, actor_name, kind,
+      unit_id, duty, from_day, until_day, note)
+    SELECT uuidv7(), g.official_id, o.version, at, 'official', a.id, a.name, 'duty_ended', a_unit, g.kind,
+      g.from_day, g.until_day, 'Đơn vị đã kết thúc'
+    FROM gone g JOIN officials o ON o.id = g.official_id, tenancy.official a
+    WHERE a.id = nullif(current_setting('ioc.subject', true), '')::uuid
+    RETURNING 1
+  )
+  SELECT count(*) INTO ended FROM told;
   RETURN ended;
 END $$;
 REVOKE ALL ON FUNCTION tenancy.end_duties_of FROM PUBLIC;

@@ -7,12 +7,15 @@ import pytest
 
 from backend.administration.errors import AlreadyEnded, CodeTaken
 from backend.reports.errors import UnknownUnit
+from backend.reports.store import unit_that_takes_reports
 from backend.routing.errors import UnknownWard
-from backend.tenancy.errors import UnitCycle, UnitInUse, WrongParent, WrongSuccessor
+from backend.routing.service import RoutingService
+from backend.tenancy.errors import NoDutyHere, UnitCycle, UnitInUse, WrongParent, WrongSuccessor
 from backend.tenancy.types import NewUnit
 from foundation.errors import Forbidden, IdempotencyMismatch, InvalidInput, NotFound, VersionConflict
 from foundation.idempotency import Idempotency
 from foundation.paging import PageRequest
+from foundation.recording import AuditEvent
 from tests.backend.offices import OF_A_WARD, THE_OTHER, Office
 from tests.backend.world import CITY, CONSTRUCTION, HOAN_KIEM, SOC_SON, key
 
@@ -312,6 +315,10 @@ async def test_duties_at_a_merged_unit_end_and_its_people_work_there_no_more(off
     await office.units.end(await office.administrator(), SOC_SON, 1, HOAN_KIEM, key())
     duty = "SELECT until_day FROM tenancy.duty WHERE unit_id = %s"
     assert office.rows(duty, id_of(office, SOC_SON)) == [(date(2026, 11, 23),)]
+    told = "SELECT actor_name, kind, duty FROM tenancy.official_change"
+    assert office.rows(told) == [("Đặng Anh Tú", "duty_ended", "handler")]
+    with pytest.raises(NoDutyHere):
+        await office.world.official("dung")
 
 
 async def test_units_below_a_merged_one_go_along(office: Office) -> None:
@@ -346,3 +353,28 @@ async def test_refused_change_and_change_are_events(office: Office) -> None:
         (True, True),
     ]
     assert not any("Sở mới" in line for line in lines)
+
+
+WAITS = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = 4801 AND NOT granted"
+
+
+async def test_unit_does_not_end_between_a_reports_routing_and_its_commit(office: Office) -> None:
+    tu, lan = await office.administrator(), await office.world.citizen()
+    async with office.world.database.unit_of_work(lan, AuditEvent("report.submit")) as work:
+        await RoutingService().route(work, "road", BA_DINH, office.world.clock.now())
+        ending = asyncio.create_task(office.units.end(tu, BA_DINH, 1, None, key()))
+        while not ending.done() and not office.rows(WAITS):  # noqa: ASYNC110 - the database tells no event
+            await asyncio.sleep(0.01)
+        waited = not ending.done()
+    assert (waited, (await ending).version) == (True, 2)
+
+
+async def test_unit_does_not_end_while_a_report_is_forwarded_to_it(office: Office) -> None:
+    tu, minh = await office.administrator(), await office.world.official("minh")
+    async with office.world.database.unit_of_work(minh, AuditEvent("report.forward")) as work:
+        await unit_that_takes_reports(work, BA_DINH, office.world.clock.now())
+        ending = asyncio.create_task(office.units.end(tu, BA_DINH, 1, None, key()))
+        while not ending.done() and not office.rows(WAITS):  # noqa: ASYNC110 - the database tells no event
+            await asyncio.sleep(0.01)
+        waited = not ending.done()
+    assert (waited, (await ending).version) == (True, 2)
