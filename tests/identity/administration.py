@@ -163,6 +163,11 @@ class Administration:
     async def remove_session(self, realm: str, sid: str) -> None:
         await self._call("DELETE", f"/admin/realms/{realm}/sessions/{sid}")
 
+    async def join(self, realm: str, subject: str, unit: str) -> None:
+        """One more organisation for somebody."""
+        members = f"/admin/realms/{realm}/organizations/{await self._organisation(unit)}/members"
+        await self._call("POST", members, content=subject, headers={"Content-Type": "application/json"})
+
     async def leave_organisation(self, person: Person) -> None:
         assert isinstance(person, TestPerson)
         assert person.organisation is not None
