@@ -67,6 +67,7 @@ def _register_tables(app: procrastinate.App, database: Database, clock: Clock) -
         older_than = clock.now() - KEPT - timedelta(hours=1)
         async with database.unscoped() as connection:
             await connection.execute(text("SELECT platform.forget_answers(:than)"), {"than": older_than})
+            await connection.execute(text("SELECT devices.sweep()"))
 
     @app.periodic(cron="23 3 * * *")
     @app.task(name="housekeeping.partitions", queueing_lock="housekeeping.partitions")

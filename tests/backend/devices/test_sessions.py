@@ -4,11 +4,17 @@ import json
 from typing import Any
 
 import asyncpg
+import procrastinate
 import pytest
+from procrastinate.testing import InMemoryConnector
 
 from foundation.database.connections import for_asyncpg
+from foundation.database.database import Database
 from foundation.identity import jose
+from foundation.settings import AuditSettings, WorkerSettings
+from services.housekeeping import register
 from tests.backend.devices.rig import IPAD, IPHONE, DeviceApi, SignedIn, code_of
+from tests.backend.world import POLICIES
 
 
 def requests_of(api: DeviceApi) -> list[tuple[str, str, dict[str, Any]]]:
@@ -299,13 +305,28 @@ async def test_network_is_told_as_its_kind_alone(api: DeviceApi) -> None:
     assert (node["network"], "113.160" in stored) == ("INTERNET", False)
 
 
+async def swept_by_the_worker(api: DeviceApi) -> None:
+    """As each hour."""
+    settings = WorkerSettings(
+        environment="development",
+        database=api.test_database.settings("backend_worker"),
+        audit=AuditSettings(log="backend"),
+        policies_folder=POLICIES,
+    )
+    app = procrastinate.App(connector=InMemoryConnector())
+    database = Database(settings.database, api.parts.watched)
+    register(app, settings, database, api.parts.watched, api.parts.clock)  # type: ignore[arg-type]  # counts nothing
+    await app.tasks["housekeeping.forget"](0)
+    await database.close()
+
+
 async def test_sweeping_forgets_old_sessions_and_unused_devices_but_no_lost_one(api: DeviceApi) -> None:
     for name in ("old", "lost"):
         await api.ask(api.sign_in("lan", name), "Viewer")
     api.do("UPDATE devices.session SET first_use_at = first_use_at - interval '31 days'")
     api.do("UPDATE devices.device SET last_use_at = last_use_at - interval '366 days'")
     api.do("UPDATE devices.device SET lost_at = now() WHERE jkt = %s", api.key("lost").thumbprint())
-    api.do("SELECT devices.sweep()")
+    await swept_by_the_worker(api)
     found = api.rows("SELECT jkt FROM devices.device"), api.rows("SELECT id FROM devices.session")
     assert found == ([(api.key("lost").thumbprint(),)], [])
 
