@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from graphql import build_schema
@@ -10,7 +11,14 @@ from typer.testing import CliRunner
 
 from cli.documents import app
 from foundation.identity.apps import Version
-from graphql_schema.execution.documents import Documents, UnknownDocument, id_of
+from foundation.settings import (
+    ApiSettings,
+    AuditSettings,
+    DatabaseSettings,
+    PhoneSettings,
+    TlsSettings,
+)
+from graphql_schema.execution.documents import Documents, UnknownDocument, id_of, read_folder
 from graphql_schema.execution.manifests import (
     Manifest,
     ManifestInvalid,
@@ -21,9 +29,11 @@ from graphql_schema.execution.manifests import (
     texts_of,
 )
 from graphql_schema.limits import Limits
+from services.api import trusted_of
 from stack.errors import StackError
 from stack.home import ROOT
 from tests.graphql_schema.conftest import SCHEMA, Api, make_api
+from tests.identity import world
 
 CONTRACT = ROOT / "mobile_contract"
 FULL = build_schema("type Query { report: Report } type Report { code: String state: String }")
@@ -195,6 +205,50 @@ def test_version_that_is_served_is_not_retired(contract: Path, version: str) -> 
         1,
         True,
     )
+
+
+def settings_of(folder: Path, **changes: Any) -> ApiSettings:
+    """Settings of an api that is not started."""
+    database = DatabaseSettings(host="h", port=1, name="n", user="u", password_file=folder)
+    given: dict[str, Any] = {
+        "environment": "production",
+        "listen_host": "127.0.0.1",
+        "listen_port": 1,
+        "tls": TlsSettings(certificate_file=folder, key_file=folder),
+        "database": database,
+        "feed_database": database,
+        "identity": world.settings(),
+        "audit": AuditSettings(log="backend"),
+        "opaque_id_key_file": folder,
+        "policies_folder": folder,
+        "operations_folder": CONTRACT / "operations",
+        "manifests_folder": folder,
+        "phones": PhoneSettings(digest_key_file=folder, seal_key_file=folder),
+    }
+    return ApiSettings(**{**given, **changes})
+
+
+def test_operations_of_the_next_version_do_not_run_in_production(tmp_path: Path) -> None:
+    released = manifest(DOCUMENT)
+    (tmp_path / f"{released.name}.json").write_text(released.render(), encoding="utf-8")
+    assert trusted_of(settings_of(tmp_path)) == [DOCUMENT]
+
+
+def test_elsewhere_both_run(tmp_path: Path) -> None:
+    released = manifest(DOCUMENT)
+    (tmp_path / f"{released.name}.json").write_text(released.render(), encoding="utf-8")
+    found = trusted_of(settings_of(tmp_path, environment="development"))
+    assert set(found) == {DOCUMENT, *read_folder(CONTRACT / "operations")}
+
+
+def test_production_without_a_version_in_the_field_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no manifest"):
+        trusted_of(settings_of(tmp_path))
+
+
+def test_production_without_a_folder_of_manifests_is_no_setting(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="manifests_folder"):
+        settings_of(tmp_path, manifests_folder=None)
 
 
 def test_apollos_form_finds_the_same_document(production: Api) -> None:

@@ -48,7 +48,7 @@ CREATE INDEX device_of_person ON devices.device (person, first_use_at DESC, id D
 -- `sid` is Keycloak's and never shown. One browser session may serve two keys: then it is two rows.
 CREATE TABLE devices.session (
     id           uuid PRIMARY KEY,
-    device_id    uuid             NOT NULL REFERENCES devices.device ON DELETE CASCADE,
+    device_id    uuid             NOT NULL REFERENCES devices.device ON DELETE RESTRICT,
     person       uuid             NOT NULL,
     iss          text COLLATE "C" NOT NULL,
     sid          text COLLATE "C" NOT NULL,
@@ -137,13 +137,15 @@ CREATE FUNCTION devices.sweep() RETURNS void
 AS $$
     DELETE FROM devices.session s WHERE s.first_use_at < clock_timestamp() - interval '30 days';
     DELETE FROM devices.device d
-    WHERE d.lost_at IS NULL AND d.last_use_at < clock_timestamp() - interval '1 year';
+    WHERE d.lost_at IS NULL AND d.last_use_at < clock_timestamp() - interval '1 year'
+      AND NOT EXISTS (SELECT FROM devices.session s WHERE s.device_id = d.id);
 $$;
 
 -- A person who leaves takes sessions and devices along; blocked keys stay.
 CREATE FUNCTION devices.forget_person(p_person uuid) RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = ''
 AS $$
+    DELETE FROM devices.session s WHERE s.person = p_person;
     DELETE FROM devices.device d WHERE d.person = p_person;
 $$;
 

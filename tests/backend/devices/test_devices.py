@@ -75,6 +75,7 @@ async def test_it_is_refused_after_its_rows_and_ends_were_swept(api: DeviceApi) 
     await api.ask(phone, "Viewer")
     await api.change(tablet, "ReportLostDevice", device=phone.thumbprint)
     api.do("DELETE FROM identity.session_end")
+    api.do("DELETE FROM devices.session")
     api.do("DELETE FROM devices.device")
     later = api.sign_in("lan", "phone", ago=-2)
     assert code_of(await api.ask(later, "Viewer")) == "identity.device_blocked"
