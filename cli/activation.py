@@ -42,8 +42,8 @@ async def activate(browser: httpx.AsyncClient, link: str) -> tuple[str, str]:
             continue
         if "totp" in form.values:
             secret = _secret_of(form)
-            # The last one's time: the present one is for the first sign-in, for each counts once.
-            code = pyotp.TOTP(secret).at(int(time.time()) - 30)
+            # The next one's time: the present one is for the first sign-in, for each counts once.
+            code = pyotp.TOTP(secret).at(int(time.time()) + 30)
             filled = {**form.values, "totp": code, "userLabel": "iPad"}
         else:
             filled = {**form.values, "password-new": password, "password-confirm": password}

@@ -1,4 +1,4 @@
-"""The running directory as api and worker meet it: rows signed with their real keys, officers who really sign in."""
+"""The running directory as api and worker meet it: their real keys, officers who really sign in."""
 
 import asyncio
 import json
