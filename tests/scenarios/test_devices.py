@@ -103,10 +103,10 @@ async def test_lost_device_stays_out_with_a_new_session(
     assert (refused, goes_on) == ("identity.device_blocked", "Citizen")
 
 
-async def test_idle_connection_of_an_official_ends_when_keycloak_alone_knows(
+async def test_idle_connection_of_an_official_ends_with_the_token(
     keycloak: Administration, official: TestPerson
 ) -> None:
-    """A revoked access token ends no session and is told by no event: only asking anew finds it."""
+    """A revoked access token ends no session: Keycloak says so when it is asked, and in an event."""
     async with keycloak.client(official) as minh:
         socket = await connected(minh)
         assert minh.tokens is not None
