@@ -16,6 +16,7 @@ SCHEMA = """
 entity Unit = { closed: Bool };
 entity Official = {
   unit: Unit, body: String, units: Set<Unit>, handler_of: Set<Unit>, lead_of: Set<Unit>,
+  administrator_of: Set<Unit>, platform_of: Set<Unit>,
   city_operator: Bool, platform_admin: Bool,
 };
 entity Report = { weight: Long, secret: Bool, handler: Unit };
