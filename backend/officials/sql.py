@@ -24,11 +24,14 @@ WITH RECURSIVE below AS (
   UNION SELECT b.id FROM tenancy.unit b JOIN below ON b.parent_id = below.id
 )
 SELECT {_COLUMNS}, {_DUTIES.format(day="$8::date")} AS duties, {_REQUESTS}
-FROM tenancy.official o JOIN tenancy.unit u ON u.id = o.unit_id
-WHERE o.unit_id = ANY($1::int[]) AND ($2::text IS NULL OR o.unit_id IN (SELECT id FROM below))
-  AND ($3::text IS NULL OR o.search_text LIKE $3) AND ($4::text IS NULL OR o.state = $4)
-  AND ($5::text IS NULL OR (o.name_key, o.number) > ($5, $6))
-ORDER BY o.name_key, o.number LIMIT $7
+FROM (
+  -- The page first: what is told of each is gathered for its rows alone, whatever the plan.
+  SELECT * FROM tenancy.official c
+  WHERE c.unit_id = ANY($1::int[]) AND ($2::text IS NULL OR c.unit_id IN (SELECT id FROM below))
+    AND ($3::text IS NULL OR c.search_text LIKE $3) AND ($4::text IS NULL OR c.state = $4)
+    AND ($5::text IS NULL OR (c.name_key, c.number) > ($5, $6))
+  ORDER BY c.name_key, c.number LIMIT $7) o
+JOIN tenancy.unit u ON u.id = o.unit_id ORDER BY o.name_key, o.number
 """  # noqa: S608 - constants of this file
 ONE = f"""
 SELECT {_COLUMNS}, {_DUTIES.format(day="$2::date")} AS duties, {_REQUESTS},
@@ -50,8 +53,12 @@ CHANGES_AFTER = _CHANGES.format(position="AND c.id < $3::uuid")
 REVIEWS = f"""
 SELECT {_COLUMNS}, {_DUTIES.format(day="$7::date")} AS duties, r.quarter, r.due_on, r.decision,
        r.reviewer_name, r.decided_at, r.note
-FROM tenancy.review r JOIN tenancy.official o ON o.id = r.official_id JOIN tenancy.unit u ON u.id = o.unit_id
-WHERE r.quarter = $1 AND o.unit_id = ANY($2::int[]) AND (NOT $3::boolean OR r.decision IS NULL)
-  AND ($4::text IS NULL OR (o.name_key, o.number) > ($4, $5))
-ORDER BY o.name_key, o.number LIMIT $6
+FROM (
+  SELECT s.official_id, s.quarter, s.due_on, s.decision, s.reviewer_name, s.decided_at, s.note
+  FROM tenancy.review s JOIN tenancy.official c ON c.id = s.official_id
+  WHERE s.quarter = $1 AND c.unit_id = ANY($2::int[]) AND (NOT $3::boolean OR s.decision IS NULL)
+    AND ($4::text IS NULL OR (c.name_key, c.number) > ($4, $5))
+  ORDER BY c.name_key, c.number LIMIT $6) r
+JOIN tenancy.official o ON o.id = r.official_id JOIN tenancy.unit u ON u.id = o.unit_id
+ORDER BY o.name_key, o.number
 """  # noqa: S608 - constants of this file

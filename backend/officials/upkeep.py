@@ -22,6 +22,8 @@ IDLE = timedelta(days=45)
 REVIEW_LIFE = timedelta(days=30)
 """How long a quarter's list may take."""
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
+BATCH = 500
+"""Of a list in one transaction, which may take 5 s."""
 IDLE_JOB, REVIEW_JOB, FOLLOW_JOB = "officials_idle", "officials_review", "organisations_follow"
 
 _IDLE = text(
@@ -32,7 +34,7 @@ _IDLE = text(
       -- Back from a suspension: a whole term to sign in again.
       AND NOT EXISTS (SELECT FROM tenancy.official_change c WHERE c.official_id = o.id
                       AND c.kind IN ('reinstated', 'invited_again') AND c.at >= :moment)
-    ORDER BY o.id LIMIT 500
+    ORDER BY o.id
     """
 )
 _LOCK = text(
@@ -57,7 +59,7 @@ _UNLISTED = text(
     SELECT o.id, o.unit_id, o.state, tenancy.whole_path_of(o.unit_id) AS unit_path FROM tenancy.official o
     WHERE o.state <> 'ended' AND o.unit_id IS NOT NULL AND o.created_on < cast(:day AS date)
       AND NOT EXISTS (SELECT FROM tenancy.review r WHERE r.quarter = :quarter AND r.official_id = o.id)
-    ORDER BY o.id LIMIT 5000
+    ORDER BY o.id LIMIT :batch
     """
 )
 _LIST = text(
@@ -109,20 +111,28 @@ class OfficialUpkeep:
 
     async def make_reviews(self) -> int:
         """Put everybody on this quarter's list who was there when it began; how many are new on it."""
+        listed = 0
+        while added := await self._add_to_list():
+            listed += added
+        return listed
+
+    async def _add_to_list(self) -> int:
         today = self._today()
         quarter, begun = quarter_of(today), _beginning_of_quarter(today)
         event = AuditEvent("official.list_review", activity=Activity.CREATE)
         async with self._database.unit_of_work(self._job(REVIEW_JOB), event) as work:
-            given = {"quarter": quarter, "day": begun + timedelta(days=1)}
+            given = {"quarter": quarter, "day": begun + timedelta(days=1), "batch": BATCH}
             rows = (await work.connection.execute(_UNLISTED, given)).all()
+            if not rows:
+                return 0
             for row in rows:
                 resource = account_resource(row.id, tuple(row.unit_path), row.state)
                 self._policy.authorise(work.principal, event.action, resource, now=self._clock.now())
-                entry = {"quarter": quarter, "official_id": row.id, "unit_id": row.unit_id}
-                await work.connection.execute(_LIST, {**entry, "due_on": begun + REVIEW_LIFE})
-            if rows:
-                await work.record(event)
-                await work.commit()
+            common = {"quarter": quarter, "due_on": begun + REVIEW_LIFE}
+            entries = [{**common, "official_id": row.id, "unit_id": row.unit_id} for row in rows]
+            await work.connection.execute(_LIST, entries)
+            await work.record(event)
+            await work.commit()
         return len(rows)
 
     async def remind(self) -> int:
@@ -186,9 +196,7 @@ class OfficialUpkeep:
             if row.subject is not None:
                 ended = {"event_id": f"officials:{self._new_id()}", "iss": row.issuer, "sub": row.subject}
                 await work.connection.execute(_END_SESSIONS, {**ended, "at": now})
-            await self._directory.add(
-                work, Operation.OFFICIAL_DISABLE, row.code, {}, then=DIRECTORY_DONE
-            )
+            await self._directory.add(work, Operation.OFFICIAL_DISABLE, row.code, {}, then=DIRECTORY_DONE)
             await work.record(replace(work.intent, policies=decision.policies))
             await work.commit()
         return True
