@@ -194,8 +194,7 @@ def proof(claims: dict[str, Any]) -> str:
 @pytest.fixture(scope="module")
 def _door() -> Iterator[Door]:
     officials = Officials()
-    names = ("accounts", "account_changes", "resets", "reviews")
-    api = make_api(**dict.fromkeys(names, officials))
+    api = make_api(accounts=officials, account_changes=officials, resets=officials, reviews=officials)
     with api.client:
         yield Door(api, officials)
 
