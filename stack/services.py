@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from foundation.phones import KEY_BYTES as PHONE_KEY_SIZE
 from foundation.settings import (
     AdministrationSettings,
     ApiSettings,
@@ -74,6 +75,8 @@ class Services:
         """Write all settings files; make the keys that they name."""
         random_key(self.home.secret("opaque-ids"), _SIV_KEY_SIZE)
         random_key(self.home.secret("media-links"), _LINK_KEY_SIZE)
+        # Numbers that citizens have proven, on their way from api and worker to the directory.
+        random_key(self.home.secret("phone-seal"), PHONE_KEY_SIZE)
         for service, settings in self._settings().items():
             write_settings(self.settings_file(service), settings)
 
@@ -200,6 +203,7 @@ class Services:
             client=self._client("ioc-directory"),
             cleared_client=self._client("ioc-directory-cleared"),
             letter_redirect_uri=f"{self.api_url}/app/callback",
+            phone_seal_key_file=self.home.secret("phone-seal"),
         )
 
     def _client(self, client_id: str) -> KeycloakClientSettings:
