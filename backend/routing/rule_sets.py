@@ -50,6 +50,9 @@ class RuleSetService:
                 raise NotFound
             tree = await store.tree()
             rules = {} if source is None else await store.texts(source, tree)
+            categories = await store.categories()
+            # What has ended since needs no rule; a draft that names it would never hold.
+            rules = {code: rule for code, rule in rules.items() if rule.category in categories | {None}}
             number = await store.begin(checked, now)
             await store.put(number, rules.values(), tree, self._new_id)
             fields = {**_fields(RuleSetState.DRAFT, None, {}), "note": checked, "copyOf": source}

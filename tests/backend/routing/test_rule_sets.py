@@ -319,3 +319,10 @@ async def test_order_of_what_was_changed_meanwhile_is_a_conflict(office: Office)
     await office.categories.rename(tu, "tree", 1, "Cây xanh đô thị", "City trees", key())
     with pytest.raises(VersionConflict):
         await office.categories.order(tu, {category.code: 1 for category in reversed(found)}, key())
+
+
+async def test_draft_leaves_out_rules_of_categories_that_ended(office: Office) -> None:
+    tu = await office.administrator()
+    await office.categories.end(tu, "drainage", 1, key())
+    number = int((await office.rules.draft(tu, None, "Sau khi kết thúc", key())).code)
+    assert await office.routing.faults(tu, number) == ()
