@@ -22,19 +22,22 @@ from services.seed import load_people
 from tests.backend.world import CITY, HOAN_KIEM, OFFICIALS, POLICIES, World, connect, session
 from tests.parts import Database
 
-TU, THE_OTHER, OF_A_WARD = (f"00000000-0000-4000-8000-0000000000a{number}" for number in (1, 2, 3))
+TU, THE_OTHER, OF_A_WARD, AND_OPERATOR = (
+    f"00000000-0000-4000-8000-0000000000a{number}" for number in range(1, 5)
+)
 ADMINISTRATORS = {
     "officials": [
         {
             "id": subject,
             "family_name": "Đặng",
             "given_name": name,
-            "duties": [{"kind": "platform_admin", "unit": unit}],
+            "duties": [{"kind": kind, "unit": unit} for kind in ("platform_admin", *others)],
         }
-        for subject, name, unit in (
-            (TU, "Anh Tú", CITY),
-            (THE_OTHER, "Thu Thủy", CITY),
-            (OF_A_WARD, "Văn Ơn", HOAN_KIEM),
+        for subject, name, unit, others in (
+            (TU, "Anh Tú", CITY, ()),
+            (THE_OTHER, "Thu Thủy", CITY, ()),
+            (OF_A_WARD, "Văn Ơn", HOAN_KIEM, ()),
+            (AND_OPERATOR, "Ngọc Ẩn", CITY, ("city_operator",)),
         )
     ]
 }
@@ -69,7 +72,7 @@ class Office:
 
 
 def office_of(world: World, database: Database) -> Office:
-    """An office with three administrators: two of the city, one of a ward."""
+    """An office with administrators: two of the city, one of a ward, one who also operates the city."""
     with connect(database.settings(database.superuser)) as connection:
         load_people(connection, ADMINISTRATORS, OFFICIALS)
     policy = PolicyEngine.load(POLICIES)

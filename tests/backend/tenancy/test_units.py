@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from backend.administration.errors import AlreadyEnded, CodeTaken
+from backend.administration.types import HistoryKind
 from backend.reports.errors import UnknownUnit
 from backend.reports.store import unit_that_takes_reports
 from backend.routing.errors import UnknownWard
@@ -16,7 +17,7 @@ from foundation.errors import Forbidden, IdempotencyMismatch, InvalidInput, NotF
 from foundation.idempotency import Idempotency
 from foundation.paging import PageRequest
 from foundation.recording import AuditEvent
-from tests.backend.offices import OF_A_WARD, THE_OTHER, Office
+from tests.backend.offices import AND_OPERATOR, OF_A_WARD, THE_OTHER, Office
 from tests.backend.world import CITY, CONSTRUCTION, HOAN_KIEM, SOC_SON, key
 
 NEW = NewUnit("D0099", "Sở Chuyển đổi số", "department", CITY)
@@ -140,7 +141,7 @@ async def test_administrator_of_a_ward_changes_nothing_of_the_city(office: Offic
 async def test_renaming_is_in_the_history_with_who_and_what(office: Office) -> None:
     tu = await office.administrator()
     done = await office.units.rename(tu, CONSTRUCTION, 1, "Sở Xây dựng và Hạ tầng", key())
-    (entry,) = (await office.history.history(tu, "unit", CONSTRUCTION, PageRequest(10))).items
+    (entry,) = (await office.history.history(tu, HistoryKind.UNIT, CONSTRUCTION, PageRequest(10))).items
     assert (done.version, entry.actor, entry.actor_unit, entry.action) == (
         2,
         "Đặng Anh Tú",
@@ -159,8 +160,10 @@ async def test_history_comes_in_pages_newest_first(office: Office) -> None:
     tu = await office.administrator()
     for version in (1, 2, 3):
         await office.units.rename(tu, CONSTRUCTION, version, f"Sở thứ {version}", key())
-    page = await office.history.history(tu, "unit", CONSTRUCTION, PageRequest(2))
-    rest = await office.history.history(tu, "unit", CONSTRUCTION, PageRequest(2, page.positions[-1]))
+    page = await office.history.history(tu, HistoryKind.UNIT, CONSTRUCTION, PageRequest(2))
+    rest = await office.history.history(
+        tu, HistoryKind.UNIT, CONSTRUCTION, PageRequest(2, page.positions[-1])
+    )
     versions = [entry.version for entry in (*page.items, *rest.items)]
     assert (versions, page.has_next, rest.has_next) == ([4, 3, 2], True, False)
 
@@ -168,7 +171,9 @@ async def test_history_comes_in_pages_newest_first(office: Office) -> None:
 @pytest.mark.parametrize("name", ["minh", "quang"])
 async def test_history_is_for_administrators(office: Office, name: str) -> None:
     with pytest.raises(Forbidden):
-        await office.history.history(await office.world.official(name), "unit", CONSTRUCTION, PageRequest(10))
+        await office.history.history(
+            await office.world.official(name), HistoryKind.UNIT, CONSTRUCTION, PageRequest(10)
+        )
 
 
 async def test_version_that_is_no_more_is_a_conflict(office: Office) -> None:
@@ -378,3 +383,26 @@ async def test_unit_does_not_end_while_a_report_is_forwarded_to_it(office: Offic
             await asyncio.sleep(0.01)
         waited = not ending.done()
     assert (waited, (await ending).version) == (True, 2)
+
+
+async def test_administrator_who_also_operates_the_city_has_a_role_that_may(office: Office) -> None:
+    """City level acts as a database role of its own: it has the same grants here."""
+    who = await office.administrator(AND_OPERATOR)
+    await office.world.submitted(ward=BA_DINH)
+    await office.units.create(who, NEW, key())
+    await office.units.end(who, BA_DINH, 1, HOAN_KIEM, key())
+    page = await office.history.history(who, HistoryKind.UNIT, BA_DINH, PageRequest(10))
+    assert [entry.actor for entry in page.items] == ["Đặng Ngọc Ẩn"]
+
+
+async def test_administrator_of_a_ward_reads_no_history(office: Office) -> None:
+    with pytest.raises(Forbidden):
+        await office.history.history(
+            await office.administrator(OF_A_WARD, HOAN_KIEM), HistoryKind.UNIT, BA_DINH, PageRequest(10)
+        )
+
+
+async def test_administrator_reads_no_report(office: Office) -> None:
+    report = await office.world.submitted()
+    with pytest.raises(NotFound):
+        await office.world.queries.one(await office.administrator(), report.code)
