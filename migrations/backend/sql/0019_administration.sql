@@ -207,9 +207,13 @@ GRANT EXECUTE ON FUNCTION routing.reports_since TO backend_app, backend_city;
 CREATE FUNCTION tenancy.holdings_of(a_unit int, a_day date)
 RETURNS TABLE (open_reports bigint, people bigint, duties bigint, children bigint, rules bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  -- Its own, and those that are still on their way from units that became part of it.
+  WITH RECURSIVE heir_of AS (
+    SELECT a_unit AS id UNION SELECT u.id FROM tenancy.unit u JOIN heir_of h ON u.successor_id = h.id
+  )
   SELECT
-    (SELECT count(*) FROM reports.report_visibility v JOIN reports.report r ON r.id = v.report_id
-     WHERE v.unit_id = a_unit AND v.state <> 'closed' AND r.handler_id = a_unit),
+    (SELECT count(*) FROM heir_of h JOIN reports.report_visibility v ON v.unit_id = h.id
+     JOIN reports.report r ON r.id = v.report_id WHERE v.state <> 'closed' AND r.handler_id = h.id),
     (SELECT count(*) FROM tenancy.official o WHERE o.unit_id = a_unit AND o.state <> 'ended'),
     (SELECT count(*) FROM tenancy.duty d
      WHERE d.unit_id = a_unit AND (d.until_day IS NULL OR d.until_day >= greatest(d.from_day, a_day))),

@@ -406,3 +406,22 @@ async def test_administrator_reads_no_report(office: Office) -> None:
     report = await office.world.submitted()
     with pytest.raises(NotFound):
         await office.world.queries.one(await office.administrator(), report.code)
+
+
+async def test_successor_does_not_end_while_reports_are_on_their_way_to_it(office: Office) -> None:
+    tu = await office.administrator()
+    await office.world.submitted(ward=BA_DINH)
+    await office.units.end(tu, BA_DINH, 1, "00008", key())
+    with pytest.raises(UnitInUse) as refusal:
+        await office.units.end(tu, "00008", 1, None, key())
+    assert refusal.value.open_reports == 1
+
+
+async def test_reports_of_a_chain_of_mergers_reach_its_end(office: Office) -> None:
+    tu = await office.administrator()
+    report = await office.world.submitted(ward=BA_DINH)
+    await office.units.end(tu, BA_DINH, 1, "00008", key())
+    await office.units.end(tu, "00008", 1, HOAN_KIEM, key())
+    await office.hand_over.run(id_of(office, BA_DINH))
+    seen = await office.world.queries.one(await office.world.official("minh"), report.code)
+    assert seen.handler.code == HOAN_KIEM
