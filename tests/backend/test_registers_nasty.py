@@ -1,6 +1,6 @@
 """Whatever administrators send to the registers is done or refused, never a fault; nothing half-written."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import Any
 
@@ -56,7 +56,7 @@ CALLS: dict[str, Call] = {
     "category.rename": lambda o, tu, x: o.categories.rename(tu, x, 1, "Tên", "Name", key()),
     "category.order": lambda o, tu, x: o.categories.order(tu, {x: 1}, key()),
     "category.end": lambda o, tu, x: o.categories.end(tu, x, 1, key()),
-    "rule.code": lambda o, tu, x: o.rules.change(tu, 2, 1, [RuleText(x, "tree", "P0001", None)], [], key()),
+    "rule.code": lambda o, tu, x: o.rules.change(tu, 2, 1, [RuleText(x, "tree", CITY, None)], [], key()),
     "rule.category": lambda o, tu, x: o.rules.change(tu, 2, 1, [RuleText("r1", x, CITY, None)], [], key()),
     "rule.place": lambda o, tu, x: o.rules.change(tu, 2, 1, [RuleText("r1", "tree", x, None)], [], key()),
     "rule.target": lambda o, tu, x: o.rules.change(tu, 2, 1, [RuleText("r1", "tree", CITY, x)], [], key()),
@@ -81,6 +81,7 @@ NUMBERS: dict[str, Callable[[Office, OfficialPrincipal, int], Awaitable[Any]]] =
     "year": lambda o, tu, n: o.found_calendars.year(tu, n),
     "draft.copy": lambda o, tu, n: o.rules.draft(tu, n, "Sao chép", key()),
     "discard": lambda o, tu, n: o.rules.discard(tu, n, 1, key()),
+    "activate": lambda o, tu, n: o.rules.activate(tu, 2, n, DAY, key()),
     "version": lambda o, tu, n: o.units.rename(tu, CONSTRUCTION, n, "Tên", key()),
     "confirm": lambda o, tu, n: o.calendars.confirm_year(tu, n, 0, "Quyết định", [], key()),
     "weekday": lambda o, tu, n: o.calendars.set_hours(tu, "office", 1, DAY, [Interval(n, 0, 60)], key()),
@@ -89,8 +90,9 @@ NUMBERS: dict[str, Callable[[Office, OfficialPrincipal, int], Awaitable[Any]]] =
 
 
 @pytest.fixture
-def counted(office: Office) -> Iterator[None]:
-    """Nothing has come or gone when the test is over."""
+async def counted(office: Office) -> AsyncIterator[None]:
+    """There is a draft with the number 2; nothing has come or gone when the test is over."""
+    await office.rules.draft(await office.administrator(), None, "Bản nháp", key())
     before = office.rows(COUNTS)
     yield
     assert office.rows(COUNTS) == before
