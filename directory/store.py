@@ -103,8 +103,13 @@ class Late:
 class Store:
     """What the directory reads and notes between a request's beginning and its end."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, locks: asyncpg.Pool) -> None:
+        """`locks` is a pool of its own, of a connection for each request under way.
+
+        With one pool for both, requests under way could hold every connection and wait for one more.
+        """
         self._pool = pool
+        self._locks = locks
 
     @asynccontextmanager
     async def claimed(self) -> AsyncIterator[Row | None]:
@@ -112,7 +117,7 @@ class Store:
 
         The lock belongs to a connection that is held all along: it ends with this process.
         """
-        async with self._pool.acquire() as connection:
+        async with self._locks.acquire() as connection:
             for candidate in await connection.fetch(_CANDIDATES, TAKING):
                 if not await connection.fetchval(_LOCK, _LOCK_SPACE, candidate["target"]):
                     continue

@@ -75,7 +75,9 @@ async def main(settings: DirectorySettings) -> None:
         if settings.administration is not None:
             database = database_of(settings, clock)
             stack.push_async_callback(database.close)
-            worker = administration(settings, settings.administration, database, pool, http, clock)
+            locks = await stack.enter_async_context(_pool(settings, WORKERS))
+            store = Store(pool, locks)
+            worker = administration(settings, settings.administration, database, store, http, clock)
             work += [
                 asyncio.create_task(worker.work_forever(settings.administration.poll_seconds))
                 for _ in range(WORKERS)
@@ -153,7 +155,7 @@ def administration(
     settings: DirectorySettings,
     given: AdministrationSettings,
     database: Database,
-    pool: asyncpg.Pool,
+    store: Store,
     http: httpx.AsyncClient,
     clock: Clock,
 ) -> Worker:
@@ -166,7 +168,6 @@ def administration(
     citizens_realm = realm(settings.citizens_realm, given.client)
     officials_realm = realm(settings.officials_realm, given.client)
     cleared = ClearedRealm(realm(settings.officials_realm, given.cleared_client))
-    store = Store(pool)
     seal_file = given.phone_seal_key_file
     operations = table(
         Officials(
@@ -218,13 +219,13 @@ def token_verifier(
     return TokenVerifier(identity, RealmKeys(citizens.issuer, http), RealmKeys(officials.issuer, http))
 
 
-def _pool(settings: DirectorySettings) -> asyncpg.Pool:
+def _pool(settings: DirectorySettings, size: int | None = None) -> asyncpg.Pool:
     """Connections are made when first needed: a database that is away is a fault to be tried again."""
     database = settings.database
     return asyncpg.create_pool(
         **for_asyncpg(database),
         min_size=0,
-        max_size=database.pool_size,
+        max_size=size or database.pool_size,
         timeout=5.0,
         command_timeout=5.0,
     )

@@ -17,16 +17,17 @@ import httpx
 import pytest
 
 from cli.client import IocClient
+from directory.store import Store
 from directory.worker import Worker
 from foundation.clock import SystemClock
+from foundation.database.connections import for_asyncpg
 from foundation.directory_queue import Operation
 from foundation.identity.authenticator import keycloak_http
-from foundation.settings import DirectorySettings, load
-from services.directory import administration, database_of
+from foundation.settings import DatabaseSettings, DirectorySettings, load
+from services.directory import WORKERS, administration, database_of
 from tests.conftest import RunningStack
 from tests.directory.rig import HOAN_KIEM, Office, Official, invitation_of, said_by
 from tests.identity.administration import Administration
-from tests.identity.test_revocation import pool_of
 
 REALM = "hanoi-ioc"
 
@@ -84,6 +85,10 @@ class Bench:
         return official, request
 
 
+async def pool_of(settings: DatabaseSettings, size: int) -> asyncpg.Pool:
+    return await asyncpg.create_pool(**for_asyncpg(settings), min_size=0, max_size=size)
+
+
 @pytest.fixture(scope="module")
 async def held(running_stack: RunningStack) -> AsyncIterator[None]:
     """The stack's own directory is stopped meanwhile: only this one takes requests up."""
@@ -102,15 +107,17 @@ async def bench(running_stack: RunningStack, office: Office, held: None) -> Asyn
     real = keycloak_http(settings.keycloak_ca_file, 5.0)
     between = Between(real._transport)
     http = httpx.AsyncClient(transport=between, follow_redirects=False)
-    pool = await pool_of(settings.database)
+    pool, locks = await pool_of(settings.database, 1), await pool_of(settings.database, WORKERS)
     database = database_of(settings, SystemClock())
-    worker = administration(settings, settings.administration, database, pool, http, SystemClock())
+    store = Store(pool, locks)
+    worker = administration(settings, settings.administration, database, store, http, SystemClock())
     worker._alarm_after = timedelta(0)
     yield Bench(worker, between, pool, office)
     await pool.execute("UPDATE directory.request SET give_up = true, next_at = now() WHERE state = 'waiting'")
     while await worker.step():
         pass
     await database.close()
+    await locks.close()
     await pool.close()
     await real.aclose()
 
@@ -229,6 +236,14 @@ async def test_two_requests_for_one_person_run_in_order_and_never_at_once(
     )
     assert [row["id"] for row in ends] == [first, second]
     assert most == 1
+
+
+async def test_as_many_requests_as_workers_end_with_one_connection_for_all_else(
+    bench: Bench, yen: IocClient
+) -> None:
+    requests = [(await bench.invitation(yen))[1] for _ in range(WORKERS)]
+    await asyncio.gather(*(bench.worker.step() for _ in range(WORKERS)))
+    assert [(await bench.state(request))[0] for request in requests] == ["done"] * WORKERS
 
 
 async def test_what_takes_away_does_not_wait_behind_what_gives(bench: Bench, yen: IocClient) -> None:

@@ -163,6 +163,39 @@ class Administration:
     async def remove_session(self, realm: str, sid: str) -> None:
         await self._call("DELETE", f"/admin/realms/{realm}/sessions/{sid}")
 
+    async def new_member(self, realm: str, username: str, groups: tuple[str, ...]) -> str:
+        """Somebody with a password, in these groups alone ("a/b": made when there is none); the id."""
+        credential = {"type": "password", "value": secrets.token_urlsafe(15), "temporary": False}
+        user = {
+            "username": username,
+            "email": f"{username}@ioc.hanoi.example",
+            "firstName": "Thử",
+            "lastName": "Nguyễn",
+            "enabled": True,
+            "credentials": [credential],
+        }
+        created = await self._call("POST", f"/admin/realms/{realm}/users", json=user)
+        subject = created.headers["location"].rpartition("/")[2]
+        for each in await self.get(f"{realm}/users/{subject}/groups"):
+            await self._call("DELETE", f"/admin/realms/{realm}/users/{subject}/groups/{each['id']}")
+        for name in groups:
+            group = await self._group(realm, name)
+            await self._call("PUT", f"/admin/realms/{realm}/users/{subject}/groups/{group}")
+        return str(subject)
+
+    async def _group(self, realm: str, name: str) -> str:
+        parent, _, child = name.partition("/")
+        (found,) = await self.get(f"{realm}/groups?search={parent}&exact=true")
+        if not child:
+            return str(found["id"])
+        children = await self.get(f"{realm}/groups/{found['id']}/children")
+        if not any(each["name"] == child for each in children):
+            await self._call(
+                "POST", f"/admin/realms/{realm}/groups/{found['id']}/children", json={"name": child}
+            )
+            children = await self.get(f"{realm}/groups/{found['id']}/children")
+        return str(next(each["id"] for each in children if each["name"] == child))
+
     async def join(self, realm: str, subject: str, unit: str) -> None:
         """One more organisation for somebody."""
         members = f"/admin/realms/{realm}/organizations/{await self._organisation(unit)}/members"
