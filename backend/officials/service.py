@@ -173,12 +173,15 @@ class OfficialService:
     ) -> ChangedOfficial:
         """To another unit: every duty ends, new ones begin there, sessions end, the organisation moves.
 
-        Raises UnknownUnit, SameUnit, and as `change_duties`. The caller administers both units.
+        Raises UnknownUnit, SameUnit, WrongState, and as `change_duties`. The caller administers both units.
         """
 
         async def change(locked: Locked) -> None:
             _check_state(locked, OfficialState.INVITED, OfficialState.ACTIVE, OfficialState.SUSPENDED)
             official, today = locked.official, locked.today
+            if official.subject is None:
+                # The account is made for the unit that the officer signed; it moves once it is there.
+                raise WrongState(official.state)
             unit = await unit_of(locked.work, checked_unit(to_unit), today)
             if unit.id == official.unit_id:
                 raise SameUnit

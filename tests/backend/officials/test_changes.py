@@ -261,6 +261,12 @@ async def test_transferred_official_works_in_the_new_unit_alone(rig: Rig) -> Non
     assert len((await rig.signed_in(subject, SOC_SON)).units) == 1
 
 
+async def test_official_without_an_account_is_not_transferred(rig: Rig) -> None:
+    made, nga = await rig.invited(), await rig.world.official("nga")
+    with pytest.raises(WrongState):
+        await rig.officials.transfer(nga, await rig.step(made.code), SOC_SON, (), ASKING, key())
+
+
 async def test_ward_transfers_nobody_to_another_ward(rig: Rig) -> None:
     yen, step = await rig.world.official("yen"), await rig.step(rig.code_of("Minh"))
     with pytest.raises(Forbidden):
