@@ -67,9 +67,13 @@ def test_demo_officials_are_members_of_their_organisation_alone(realms: dict[str
         ("dung", "u-00376"),
         ("ha", "u-d0001"),
         ("minh", "u-00070"),
+        ("nga", "u-c0001"),
         ("phuong", "u-p0002"),
         ("quang", "u-c0001"),
+        ("son", "u-c0001"),
         ("thao", "u-00070"),
+        ("tu", "u-c0001"),
+        ("yen", "u-00070"),
     ]
 
 
