@@ -15,8 +15,8 @@ ALTER TABLE tenancy.official
   -- Keycloak's id: unknown until the directory has made the account.
   ALTER COLUMN subject DROP NOT NULL,
   ADD COLUMN code text NOT NULL DEFAULT tenancy.new_code() UNIQUE CHECK (code ~ '^[0-9A-HJKMNP-TV-Z]{16}$'),
-  -- Where a row stands in the alphabetical list beside its name.
-  ADD COLUMN number int NOT NULL GENERATED ALWAYS AS IDENTITY UNIQUE,
+  -- Tells people of one name apart in the alphabetical list. No counter: that would tell how many there are.
+  ADD COLUMN number int NOT NULL DEFAULT random(1, 2147483647),
   -- The unit that employs: the one organisation of the account.
   ADD COLUMN unit_id int REFERENCES tenancy.unit ON DELETE RESTRICT,
   -- Keycloak wants the two parts of the name; NULL for people who were there before.
