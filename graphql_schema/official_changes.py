@@ -74,7 +74,7 @@ class InviteOfficialInput:
     unit: str = strawberry.field(description=UNIT)
     username: str = strawberry.field(description="2–40 ký tự: a–z, 0–9, . _ - / 2–40 characters.")
     email: str = strawberry.field(description="Nơi nhận lời mời. / Where the invitation goes.")
-    family_name: str = strawberry.field(description="Họ. / Family name, 1–100 letters.")
+    family_name: str = strawberry.field(description="Họ. / Family name, 1–99 letters.")
     given_name: str = strawberry.field(description="Tên đệm và tên. / Middle and given name.")
     duties: list[DutyGiftInput] = strawberry.field(description="Tối đa 20. / At most 20.")
     idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)

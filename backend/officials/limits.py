@@ -9,7 +9,8 @@ from backend.officials.types import DutyEnding, DutyGift, Invitation
 from foundation.errors import InvalidInput
 from foundation.ids import is_unit_code
 
-MAX_NAME = 100
+MAX_NAME = 99
+"""Of each part: with the space between them a whole name has at most 199 characters."""
 MAX_NOTE = 500
 MAX_DUTIES = 20
 MAX_SEARCH = 100

@@ -135,6 +135,11 @@ async def test_name_with_every_vietnamese_letter_is_kept(rig: Rig) -> None:
     assert (await rig.account(made.code)).name == f"{EVERY_LETTER} Đoàn Ỷ"
 
 
+async def test_longest_name_is_kept(rig: Rig) -> None:
+    made = await rig.invited(family_name="Ễ" * 99, given_name="ữ" * 99)
+    assert len((await rig.account(made.code)).name) == 199
+
+
 async def test_name_of_letters_with_loose_marks_is_the_same_name(rig: Rig) -> None:
     made = await rig.invited(family_name="Nguyễn")
     assert (await rig.account(made.code)).name == "Nguyễn Thị An"
@@ -145,7 +150,7 @@ async def test_name_of_letters_with_loose_marks_is_the_same_name(rig: Rig) -> No
     [
         ({"family_name": ""}, "familyName"),
         ({"family_name": "   "}, "familyName"),
-        ({"family_name": "N" * 101}, "familyName"),
+        ({"family_name": "N" * 100}, "familyName"),
         ({"given_name": "An\x00"}, "givenName"),
         ({"given_name": "<b>An</b>"}, "givenName"),
         ({"given_name": "An\ud800"}, "givenName"),
