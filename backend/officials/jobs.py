@@ -29,6 +29,11 @@ def register(app: procrastinate.App, upkeep: OfficialUpkeep) -> None:
     async def disable_idle(timestamp: int) -> None:
         await upkeep.disable_idle()
 
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="officials.forget_resets", queueing_lock="officials.forget_resets")
+    async def forget_resets(timestamp: int) -> None:
+        await upkeep.forget_resets()
+
     @app.periodic(cron="40 19 * * *")
     @app.task(name="officials.make_reviews", queueing_lock="officials.make_reviews")
     async def make_reviews(timestamp: int) -> None:

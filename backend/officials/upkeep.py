@@ -76,6 +76,7 @@ _OPEN = text(
     """
 )
 _ORGANISATION = text("SELECT name, ended FROM tenancy.organisation_of(:code, :day)")
+_FORGET_RESETS = text("SELECT tenancy.forget_resets(:moment)")
 _ENDED_REQUEST = text(
     "SELECT official_id, code, unit_code, version, operation, state, refusal"
     " FROM tenancy.ended_request(:request)"
@@ -147,6 +148,12 @@ class OfficialUpkeep:
             if rows:
                 await work.commit()
         return len(rows)
+
+    async def forget_resets(self) -> int:
+        """Forget what officers' devices sent for resets that nobody confirmed in time; how many."""
+        async with self._database.unscoped() as connection:
+            found = await connection.execute(_FORGET_RESETS, {"moment": self._clock.now()})
+        return int(found.scalar_one())
 
     async def follow(self, unit: str) -> None:
         """Let Keycloak's organisation follow a unit that was made, renamed or ended."""

@@ -311,6 +311,17 @@ REVOKE ALL ON FUNCTION tenancy.administers FROM PUBLIC;
 GRANT USAGE ON SCHEMA tenancy TO backend_directory;
 GRANT EXECUTE ON FUNCTION tenancy.official_created, tenancy.account_of, tenancy.administers TO backend_directory;
 
+-- Requests for a reset that nobody confirmed: what the officers' devices sent is forgotten.
+CREATE FUNCTION tenancy.forget_resets(a_moment timestamptz) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+  WITH over AS (
+    UPDATE tenancy.reset_request r SET state = 'replaced', body = NULL, token = NULL, proof = NULL
+    WHERE r.state = 'open' AND r.expires_at <= a_moment RETURNING 1)
+  SELECT count(*) FROM over
+$$;
+REVOKE ALL ON FUNCTION tenancy.forget_resets FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tenancy.forget_resets TO backend_worker;
+
 -- The code of any unit, for events about people of Party bodies, which the worker sees nothing of.
 CREATE FUNCTION tenancy.unit_code_of(a_unit int) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$

@@ -128,6 +128,16 @@ async def test_request_that_is_none_is_refused(rig: Rig) -> None:
     assert refused.value.field == "request"
 
 
+async def test_words_of_a_request_that_nobody_confirmed_are_forgotten(rig: Rig) -> None:
+    await asked(rig)
+    assert await rig.upkeep.forget_resets() == 0
+    rig.world.clock.advance(timedelta(minutes=30))
+    assert await rig.upkeep.forget_resets() == 1
+    assert rig.look("SELECT state, body, token, proof FROM tenancy.reset_request") == [
+        ("replaced", None, None, None)
+    ]
+
+
 async def test_who_never_signed_in_has_nothing_to_reset(rig: Rig) -> None:
     made = await rig.invited()
     with pytest.raises(WrongState):
