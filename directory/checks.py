@@ -34,21 +34,17 @@ class Entitlement:
         if not request.askings:
             return
         words = await self._words.of(request)
-        await self._check_parameters(words, request)
+        digest = _digest(request.parameters)
+        to_be_vouched = check_words(words, request)
+        if to_be_vouched and not await self._store.is_vouched(request.target, digest):
+            raise AskingInvalid
         await self._check_people(words, request)
         for word in words:
             # Last: a request that is refused for another reason uses nothing up.
             await self._store.use("proof", word.session.jkt, word.proof_jti, request.id)
-
-    async def _check_parameters(self, words: Sequence[Word], request: Request) -> None:
-        to_be_vouched = check_words(words, request)
-        if request.operation is not Operation.OFFICIAL_CREATE:
-            return
-        digest = _digest(request.parameters)
-        if not to_be_vouched:
+        if request.operation is Operation.OFFICIAL_CREATE and not to_be_vouched:
+            # Only by who may: else anybody's word would make parameters good for somebody else's later one.
             await self._store.vouch(request.target, digest)
-        elif not await self._store.is_vouched(request.target, digest):
-            raise AskingInvalid
 
     async def _check_people(self, words: Sequence[Word], request: Request) -> None:
         askers = [word.session.sub for word in words]

@@ -70,6 +70,9 @@ class Officials:
         account = await self._account(task.request.target)
         if account.state != "invited" or account.unit != task.text("unit"):
             raise NotNow
+        if (account.username, account.email) != (task.text("username"), task.text("email")):
+            # The invitation of somebody else: a mutation that makes its target can't name it.
+            raise Invalid
 
         async def make() -> str:
             return account.subject or await self._made(task)

@@ -87,8 +87,8 @@ class Account:
     subject: str | None
     state: str
     unit: str
-    username: str
-    email: str
+    username: str | None
+    email: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,10 +88,12 @@ class Office:
             done = connection.execute(statement.encode(), values)
             return done.fetchall() if done.description else []
 
-    def official(self, unit: str = HOAN_KIEM, state: str = "invited") -> Official:
+    def official(
+        self, unit: str = HOAN_KIEM, state: str = "invited", username: str | None = None
+    ) -> Official:
         """A row of tenancy, as the api makes it for an invitation."""
         code = new_report_code()
-        official = Official(code, f"tam.{code[:8].lower()}", unit)
+        official = Official(code, username or f"tam.{code[:8].lower()}", unit)
         self.rows(
             """
             INSERT INTO tenancy.official (id, code, issuer, name, name_key, username, email, unit_id, state)

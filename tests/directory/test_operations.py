@@ -1,5 +1,6 @@
 """Every operation on the real Keycloak, asked as api and worker ask it."""
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,15 @@ async def test_invited_official_activates_with_a_second_factor_and_signs_in(
     assert await records.credentials(official) == {"password", "otp"}
 
 
+async def test_link_of_an_invitation_is_good_once(
+    office: Office, yen: IocClient, running_stack: RunningStack
+) -> None:
+    official = await created(office, yen)
+    await activated(running_stack, official)
+    with pytest.raises(LoginRefused):
+        await activated(running_stack, official)
+
+
 async def test_invitation_once_more_sends_another_letter_to_the_same_account(
     office: Office, yen: IocClient, running_stack: RunningStack, records: Records
 ) -> None:
@@ -132,10 +142,12 @@ async def test_invitation_once_more_can_not_change_the_address(office: Office, y
 
 
 async def test_user_name_of_somebody_else_is_refused(
-    office: Office, yen: IocClient, records: Records
+    office: Office, yen: IocClient, keycloak: Administration
 ) -> None:
-    official = office.official()
-    taken = {**official.account, "username": "minh"}
+    name = f"trung.{secrets.token_hex(4)}"
+    await keycloak.new_member(REALM, name, ("officials",))
+    official = office.official(username=name)
+    taken = official.account
     asking = await said_by(yen, "InviteOfficial", {**taken, "duties": [], "idempotencyKey": "k" * 20})
     assert await office.refused(Operation.OFFICIAL_CREATE, official.code, taken, asking) == "directory.taken"
 

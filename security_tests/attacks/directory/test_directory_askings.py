@@ -223,3 +223,29 @@ async def test_officer_can_not_be_one_of_the_two_who_reset_him(
     code = thief.code_of("yen")
     words = await reset_words(yen, nga, code)
     assert await thief.refused(Operation.OFFICIAL_RESET, code, {}, *words) == NOT_ENTITLED
+
+
+async def test_parameters_are_not_vouched_for_by_who_may_not_ask(
+    thief: Thief, minh: IocClient, yen: IocClient
+) -> None:
+    official = thief.official()
+    evil = {**official.account, "email": "ke.trom@ioc.hanoi.example"}
+    thief.rows(
+        "UPDATE tenancy.official SET email = %(email)s WHERE code = %(code)s",
+        email=evil["email"],
+        code=official.code,
+    )
+    given = {**evil, "duties": [], "idempotencyKey": KEY}
+    refused = await thief.refused_to_make(
+        official, await said_by(minh, "InviteOfficial", given), parameters=evil
+    )
+    assert refused == NOT_ENTITLED
+    again = await said_by(yen, "ResendInvitation", {"code": official.code, "idempotencyKey": KEY})
+    assert await thief.refused_to_make(official, again, parameters=evil) == INVALID
+
+
+async def test_invitation_of_one_can_not_make_the_account_of_another(thief: Thief, yen: IocClient) -> None:
+    invited_one, other = thief.official(), thief.official()
+    asking = await invited(yen, invited_one)
+    refused = await thief.refused_to_make(other, asking, parameters=invited_one.account)
+    assert refused == "directory.invalid"
