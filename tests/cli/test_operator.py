@@ -1,5 +1,6 @@
 """What an operator sees of the directory's queue and of letters, and may do."""
 
+import time
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
@@ -30,7 +31,7 @@ def waiting(running_stack: RunningStack) -> UUID:
 
 @pytest.fixture
 def ioc(running_stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> "Ioc":
-    monkeypatch.setenv("IOC_HOME", str(running_stack.home))
+    monkeypatch.setattr("cli.place.existing", lambda: running_stack.stack)
     return Ioc()
 
 
@@ -60,8 +61,6 @@ def test_waiting_request_is_shown_without_what_was_signed(ioc: Ioc, waiting: UUI
 def test_operator_makes_the_directory_look_at_once(
     ioc: Ioc, waiting: UUID, running_stack: RunningStack, command: str
 ) -> None:
-    import time
-
     ioc("directory", "requests", command, str(waiting))
     deadline = time.monotonic() + 20
     while "refused" not in ioc("directory", "requests", "show", str(waiting)) and time.monotonic() < deadline:
