@@ -34,7 +34,7 @@ _LOCK_SPACE = 74201
 _CANDIDATES = """
 SELECT r.id, r.target FROM directory.request r
 WHERE r.state = 'waiting' AND r.next_at <= clock_timestamp()
-  AND (r.operation = ANY($1) OR NOT EXISTS (
+  AND (r.give_up OR r.operation = ANY($1) OR NOT EXISTS (
     SELECT FROM directory.request e WHERE e.target = r.target AND e.state = 'waiting' AND e.id < r.id))
 ORDER BY r.id LIMIT 20
 """
