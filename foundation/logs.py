@@ -28,7 +28,7 @@ EventDict = MutableMapping[str, Any]
 
 
 def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Replace what looks like a secret, and any value under a name that tells of one. Looks into everything."""
+    """Replace what looks like a secret, and any value under a name that tells of one, however deep."""
     return {name: _of_field(name, value) for name, value in event.items()}
 
 

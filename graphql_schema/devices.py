@@ -1,4 +1,4 @@
-"""A person's own sessions and devices: seen, named, ended, given up. Which versions of the apps are served."""
+"""A person's own sessions and devices: seen, named, ended, given up. Versions of the apps that are served."""
 
 from collections.abc import Awaitable
 from datetime import datetime

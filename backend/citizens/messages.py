@@ -41,18 +41,18 @@ class Template(StrEnum):
 
 # Without diacritics: a message is then 160 characters, not 70. No link: people must not learn to follow one.
 TEXTS = {
-    Template.CODE: "iHanoi: {code} la ma xac minh so dien thoai, dung trong 5 phut. Khong dua ma cho bat ky ai."
-    " / Your code, good for 5 minutes. Give it to nobody.",
-    Template.CODE_TAKEN: "iHanoi: so nay dang thuoc mot tai khoan khac. {code} la ma de chuyen so sau {days} ngay."
-    " Neu khong phai ban yeu cau, dung dua ma cho ai. / This number belongs to another account. The code moves it"
-    " in {days} days. If you did not ask, give it to nobody.",
-    Template.CHANGED: "iHanoi: tai khoan cua ban da doi sang so dien thoai khac. Neu khong phai ban, hay den phuong,"
-    " xa noi o. / Your account now has another number. If that was not you, please go to your ward.",
-    Template.RECOVERY_CODE: "iHanoi: {code} la ma khoi phuc tai khoan tai quay tiep dan, dung trong 10 phut. Neu ban"
-    " khong o quay, dung dua ma cho ai. / Code to recover your account at the desk. If you are not there, give it to"
-    " nobody.",
-    Template.RECOVERED: "iHanoi: tai khoan cua ban vua duoc khoi phuc tai phuong, xa. Neu khong phai ban, hay goi"
-    " 1022. / Your account was just recovered at a ward. If that was not you, call 1022.",
+    Template.CODE: "iHanoi: {code} la ma xac minh so dien thoai, dung trong 5 phut. Khong dua ma cho"
+    " bat ky ai. / Your code, good for 5 minutes. Give it to nobody.",
+    Template.CODE_TAKEN: "iHanoi: so nay dang thuoc mot tai khoan khac. {code} la ma de chuyen so sau {days}"
+    " ngay. Neu khong phai ban yeu cau, dung dua ma cho ai. / This number belongs to another account. The"
+    " code moves it in {days} days. If you did not ask, give it to nobody.",
+    Template.CHANGED: "iHanoi: tai khoan cua ban da doi sang so dien thoai khac. Neu khong phai ban, hay den"
+    " phuong, xa noi o. / Your account now has another number. If that was not you, please go to your ward.",
+    Template.RECOVERY_CODE: "iHanoi: {code} la ma khoi phuc tai khoan tai quay tiep dan, dung trong 10 phut."
+    " Neu ban khong o quay, dung dua ma cho ai. / Code to recover your account at the desk. If you are not"
+    " there, give it to nobody.",
+    Template.RECOVERED: "iHanoi: tai khoan cua ban vua duoc khoi phuc tai phuong, xa. Neu khong phai ban, hay"
+    " goi 1022. / Your account was just recovered at a ward. If that was not you, call 1022.",
 }
 
 

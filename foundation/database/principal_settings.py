@@ -19,7 +19,7 @@ APPLY = (
 
 
 def settings_of(principal: Principal) -> tuple[str, str, str, str]:
-    """(ioc.subject, ioc.citizen, ioc.units, ioc.administers). Empty means nothing: policies read with nullif(…, '')."""
+    """(ioc.subject, ioc.citizen, ioc.units, ioc.administers). Empty is nothing: read with nullif(…, '')."""
     match principal:
         case CitizenPrincipal():
             return str(principal.citizen_id), str(principal.citizen_id), "", ""

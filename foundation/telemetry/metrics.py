@@ -218,7 +218,7 @@ def exposition() -> bytes:
         return generate_latest(REGISTRY)
     _forget_the_dead(Path(folder))
     together = CollectorRegistry()
-    MultiProcessCollector(together, folder)
+    MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]  # untyped there
     return generate_latest(together)
 
 
@@ -231,4 +231,4 @@ def _forget_the_dead(folder: Path) -> None:
         for file in folder.glob("gauge_live*.db"):
             pid = int(file.stem.rpartition("_")[2])
             if not Path(f"/proc/{pid}").exists():
-                mark_process_dead(pid, str(folder))
+                mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]  # untyped there

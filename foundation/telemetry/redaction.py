@@ -61,7 +61,7 @@ _WHOLE = (
     r"|(?<=DETAIL: )[^\n]*|(?<=\)=\()[^\n]{0,2000}?(?=\) (?:already|is not|conflicts|is still))"
     r"|(?<=Failing row contains \()[^\n]*|(?<=\[parameters: )[^\n]*"
     r"|[\w.%+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}"
-    # Vietnamese numbers, then an identity card's twelve digits. A digit on either side makes it another number.
+    # Vietnamese numbers, then an identity card's twelve digits. A digit on either side: another number.
     r"|(?<!\d)(?:\+?84|\(?0)[ .-]?(?:[35789]|2\d)\)?(?:[ .-]?\d){8}(?!\d)"
     r"|(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{3}[ -]?\d{3}(?!\d)"
 )
@@ -114,12 +114,12 @@ def redacted(value: Any, name: str = "", depth: int = 0) -> Any:
         return value
     if name and _SECRET_NAME.search(name):
         return REDACTED
-    if isinstance(value, int | float) and not isinstance(value, Enum):
-        return value
-    if isinstance(value, str) and not isinstance(value, Enum):
-        return redacted_text(value)
-    if depth >= DEEPEST:
-        return "[too deep]"
+    if isinstance(value, int | float | str) and not isinstance(value, Enum):
+        return redacted_text(value) if isinstance(value, str) else value
+    return "[too deep]" if depth >= DEEPEST else _of_whole(value, depth)
+
+
+def _of_whole(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         return _of_mapping(value, depth)
     if isinstance(value, list | tuple | set | frozenset):
@@ -150,11 +150,7 @@ def _of_items(items: list[Any], depth: int) -> list[Any]:
 
 def _of_object(value: Any, depth: int) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
-        octets = bytes(value)
-        try:
-            return redacted_text(octets.decode("utf-8"))
-        except UnicodeDecodeError:
-            return f"[{len(octets)} octets]"
+        return _of_octets(bytes(value))
     if isinstance(value, Enum):
         return redacted(value.value, depth=depth + 1)
     if isinstance(value, UUID | datetime | date | time | timedelta | Decimal):
@@ -164,6 +160,13 @@ def _of_object(value: Any, depth: int) -> Any:
     if isinstance(value, BaseException):
         return f"{type(value).__name__}: {redacted_text(_told_by(value))}"
     return redacted_text(_told_by(value))
+
+
+def _of_octets(octets: bytes) -> str:
+    try:
+        return redacted_text(octets.decode("utf-8"))
+    except UnicodeDecodeError:
+        return f"[{len(octets)} octets]"
 
 
 def _told_by(value: Any) -> str:

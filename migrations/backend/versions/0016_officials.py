@@ -1,4 +1,4 @@
-"""Officials: code, state, who changed what, resets by two, quarterly reviews; the duty that administers people."""
+"""Officials: code, state, who changed what, resets by two, reviews; the duty that administers people."""
 
 from alembic import op
 from sqlalchemy import text

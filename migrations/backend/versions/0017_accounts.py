@@ -1,4 +1,4 @@
-"""Citizens' accounts: proven numbers, messages to them, recovery, deletion, reports that wait for an owner."""
+"""Citizens' accounts: proven numbers, messages, recovery, deletion, reports that wait for an owner."""
 
 from migrations.sql import run
 
