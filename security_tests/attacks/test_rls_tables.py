@@ -16,6 +16,9 @@ PUBLIC = {
     "deadlines.hours": "reference data",
     "deadlines.year": "reference data",
     "deadlines.day": "reference data",
+    "deadlines.rule_set": "reference data: what a report's countdown names",
+    "deadlines.rule": "reference data",
+    "deadlines.pause_reason": "reference data",
     "tenancy.unit": "names and codes of the city's units are public; Party bodies have attacks of their own",
 }
 MACHINERY = {
