@@ -98,6 +98,12 @@ class GraphQLContext:
             raise Forbidden
         return self.principal
 
+    def owner(self) -> CitizenPrincipal | OfficialPrincipal:
+        """The person who asks. Raises Forbidden for everybody else."""
+        if not isinstance(self.principal, CitizenPrincipal | OfficialPrincipal):
+            raise Forbidden
+        return self.principal
+
     def idempotency(self, key: str) -> Idempotency:
         """The key with the digest of this request's body. Raises InvalidInput."""
         return Idempotency(key, self.body_digest())

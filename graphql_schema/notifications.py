@@ -22,8 +22,9 @@ class InboxItem:
     kind: str = strawberry.field(
         description="Loại thay đổi, ví dụ report.answered; có thể thêm loại mới. / New kinds may come."
     )
-    subject_id: strawberry.ID = strawberry.field(
-        description="Mã toàn cục của đối tượng, hỏi bằng node. / Global id of what changed: ask `node`."
+    subject_id: strawberry.ID | None = strawberry.field(
+        description="Mã toàn cục của đối tượng, hỏi bằng node; không có nếu là tài khoản. / "
+        "Global id of what changed: ask `node`. None for what is no object, such as the own account."
     )
     version: int
     at: datetime
@@ -31,9 +32,10 @@ class InboxItem:
 
 def _item_of(item: domain.InboxItem) -> InboxItem:
     kind, _, code = item.resource.partition(":")
+    type_name = _TYPE_OF_KIND.get(kind)
     return InboxItem(
         kind=item.kind,
-        subject_id=strawberry.ID(GlobalIds.of_code(_TYPE_OF_KIND[kind], code)),
+        subject_id=None if type_name is None else strawberry.ID(GlobalIds.of_code(type_name, code)),
         version=item.version,
         at=item.at,
     )
@@ -41,9 +43,7 @@ def _item_of(item: domain.InboxItem) -> InboxItem:
 
 @strawberry.type
 class NotificationQuery:
-    @strawberry.field(
-        description="Hộp thông báo của công dân, mới trước. / The citizen's inbox, newest first."
-    )
+    @strawberry.field(description="Hộp thông báo của tôi, mới trước. / One's own inbox, newest first.")
     async def inbox(
         self,
         info: Info,
@@ -52,6 +52,6 @@ class NotificationQuery:
     ) -> Connection[InboxItem] | None:
         context = info.context
         async with context.parsing("inbox.read"):
-            citizen, page = context.citizen(), context.page("inbox", first, after)
-        found = await context.services.inbox.inbox(citizen, page)
+            owner, page = context.owner(), context.page("inbox", first, after)
+        found = await context.services.inbox.inbox(owner, page)
         return connection_of(context, "inbox", found.items, found.positions, found.has_next, after, _item_of)

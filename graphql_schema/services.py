@@ -157,7 +157,7 @@ class CategoryReads(Protocol):
 class InboxReads(Protocol):
     """backend.notifications.queries.InboxQueries."""
 
-    async def inbox(self, principal: CitizenPrincipal, page: PageRequest) -> Page[InboxItem]: ...
+    async def inbox(self, principal: Owner, page: PageRequest) -> Page[InboxItem]: ...
 
 
 class MediaReads(Protocol):

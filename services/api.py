@@ -147,7 +147,7 @@ def services_of(parts: Parts) -> Services:
         units=TenancyQueries(database),
         officials=TenancyService(database, clock),
         categories=RoutingQueries(database, policy, clock),
-        inbox=InboxQueries(database),
+        inbox=InboxQueries(database, policy, clock),
         feed=FeedService(ChangeQueries(database, policy, clock), parts.hub),
         media=MediaListing(database, policy, clock),
         media_changes=MediaReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),

@@ -16,6 +16,8 @@ from backend.changes import jobs as change_jobs
 from backend.deadlines import jobs as calendar_jobs
 from backend.media import jobs as media_jobs
 from backend.media.store import store_of
+from backend.notifications import jobs as notification_jobs
+from backend.notifications.sending import DeliveryService
 from backend.notifications.service import NotificationService
 from backend.officials import jobs as official_jobs
 from backend.officials.upkeep import OfficialUpkeep
@@ -62,6 +64,7 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     app = queue_of(settings.database)
     notifications = NotificationService(database, policy, clock, new_uuid)
     change_jobs.register(app, {"notifications": notifications.deliver}, new_uuid)
+    notification_jobs.register(app, DeliveryService(database), new_uuid)
     hand_over.register(app, hand_over.HandOver(database, policy, clock, new_uuid))
     calendar_jobs.register(app, calendar_jobs.CalendarWatch(database, policy, clock, new_uuid))
     housekeeping.register(app, settings, database, recorder, clock)

@@ -1,9 +1,10 @@
-"""A citizen's own inbox."""
+"""A person's own inbox."""
 
-from backend.notifications.types import InboxItem
+from backend.notifications.types import InboxItem, Owner, inbox_resource, owner_id
+from foundation.clock import Clock
 from foundation.database.database import Database
-from foundation.identity.principal import CitizenPrincipal
 from foundation.paging import Page, PageRequest, Position
+from foundation.policy.engine import PolicyEngine
 from foundation.recording import Activity, AuditEvent
 
 # Two statements: one with `$n IS NULL OR …` would read all pages before the one asked for.
@@ -20,18 +21,21 @@ WHERE recipient = $1 AND (at, id) < ($2::timestamptz, $3::uuid) ORDER BY at DESC
 class InboxQueries:
     """Reads of the inbox."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, policy: PolicyEngine, clock: Clock) -> None:
         self._database = database
+        self._policy = policy
+        self._clock = clock
 
-    async def inbox(self, principal: CitizenPrincipal, page: PageRequest) -> Page[InboxItem]:
-        """Newest first."""
+    async def inbox(self, principal: Owner, page: PageRequest) -> Page[InboxItem]:
+        """Newest first. Raises Forbidden."""
         intent = AuditEvent("inbox.read", activity=Activity.READ)
         async with self._database.read_scope(principal, intent) as scope:
+            self._policy.authorise(principal, "inbox.read", inbox_resource(principal), now=self._clock.now())
             if page.after is None:
-                rows = await scope.rows(INBOX, principal.citizen_id, page.first + 1)
+                rows = await scope.rows(INBOX, owner_id(principal), page.first + 1)
             else:
                 after = (page.after.at, page.after.id)
-                rows = await scope.rows(INBOX_AFTER, principal.citizen_id, *after, page.first + 1)
+                rows = await scope.rows(INBOX_AFTER, owner_id(principal), *after, page.first + 1)
         shown = rows[: page.first]
         return Page(
             items=tuple(InboxItem(row["kind"], row["resource"], row["version"], row["at"]) for row in shown),

@@ -1,16 +1,21 @@
-"""Tells those concerned of a change: today by the inbox in the app. Runs as a job."""
+"""Tells people of what happened: by the inbox in the app, and a job that sends word of it."""
 
 from uuid import UUID
 
 from sqlalchemy import text
 
+from backend.notifications.types import Notice, RecipientKind
 from backend.reports.types import report_resource
 from foundation.clock import Clock
 from foundation.database.database import Database
+from foundation.database.jobs import enqueue
+from foundation.database.unit_of_work import UnitOfWork
 from foundation.identity.principal import SystemPrincipal
 from foundation.ids import NewId
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import Activity, AuditEvent
+
+SEND = "notifications.send"
 
 # What the citizen did is no news to the citizen.
 OF_CITIZEN = frozenset({"report.submitted", "report.replied"})
@@ -25,12 +30,15 @@ _CHANGE = text(
     WHERE c.id = :change_id
     """
 )
-_DELIVER = text(
+_TELL = text(
     """
-    INSERT INTO notifications.inbox (id, recipient, change_id, kind, resource, version, at)
-    VALUES (:id, :recipient, :change_id, :kind, :resource, :version, :at)
-    ON CONFLICT (recipient, change_id) DO NOTHING RETURNING true
+    SELECT notifications.tell(
+      :id, :recipient, :recipient_kind, :event_id, :kind, :resource, :version, :urgency, :now
+    )
     """
+)
+_TOLD = text(
+    "SELECT EXISTS (SELECT FROM notifications.inbox WHERE recipient = :recipient AND change_id = :event_id)"
 )
 
 
@@ -42,6 +50,27 @@ class NotificationService:
         self._policy = policy
         self._clock = clock
         self._new_id = new_id
+
+    async def tell(self, work: UnitOfWork, notice: Notice) -> None:
+        """Put a notice into its recipient's inbox and enqueue its sending, in the caller's transaction.
+
+        Telling the same event to the same person again does nothing. The caller authorises, records its event
+        and commits. Who is told must be allowed to see the resource: nothing here asks that.
+        """
+        row = {
+            "id": self._new_id(),
+            "recipient": notice.recipient,
+            "recipient_kind": notice.recipient_kind.value,
+            "event_id": notice.event_id,
+            "kind": notice.kind,
+            "resource": notice.resource,
+            "version": notice.version,
+            "urgency": notice.urgency.value,
+            "now": self._clock.now(),
+        }
+        delivery: UUID | None = (await work.connection.execute(_TELL, row)).scalar_one()
+        if delivery is not None:
+            await enqueue(work, SEND, delivery_id=delivery)
 
     async def deliver(self, principal: SystemPrincipal, change_id: UUID) -> None:
         """Put a change into the citizen's inbox, unless it is there or was the citizen's own doing.
@@ -63,17 +92,20 @@ class NotificationService:
             decision = self._policy.authorise(principal, "report.fan_out", resource, now=self._clock.now())
             if change.kind in OF_CITIZEN:
                 return
-            row = {
-                "id": self._new_id(),
-                "recipient": change.citizen_id,
-                "change_id": change_id,
-                "kind": change.kind,
-                "resource": change.resource,
-                "version": change.version,
-                "at": change.at,
-            }
-            if (await work.connection.execute(_DELIVER, row)).scalar() is None:
+            whose = {"recipient": change.citizen_id, "event_id": change_id}
+            if (await work.connection.execute(_TOLD, whose)).scalar_one():
                 return
+            await self.tell(
+                work,
+                Notice(
+                    recipient=change.citizen_id,
+                    recipient_kind=RecipientKind.CITIZEN,
+                    event_id=change_id,
+                    kind=change.kind,
+                    resource=change.resource,
+                    version=change.version,
+                ),
+            )
             event = AuditEvent(
                 "inbox.deliver",
                 activity=Activity.CREATE,

@@ -185,7 +185,7 @@ def compose(app: DatabaseSettings, worker: DatabaseSettings, recorder: Recorder 
         tenancy=TenancyService(database, clock),
         citizens=CitizenService(database, new_uuid),
         notifications=NotificationService(worker_database, policy, clock, new_uuid),
-        inboxes=InboxQueries(database),
+        inboxes=InboxQueries(database, policy, clock),
         recorder=recorder,
     )
 
