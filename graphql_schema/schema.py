@@ -23,6 +23,7 @@ from graphql_schema.routing import RoutingQuery
 from graphql_schema.routing_rules import RoutingRulesQuery
 from graphql_schema.rule_changes import RoutingRulesMutation
 from graphql_schema.scalars import DATE_TIME
+from graphql_schema.statistics import StatisticsQuery
 from graphql_schema.tenancy import TenancyQuery
 from graphql_schema.unit_changes import UnitMutation
 from graphql_schema.viewer import ViewerQuery
@@ -39,6 +40,7 @@ QUERIES = (
     RoutingRulesQuery,
     CalendarQuery,
     HistoryQuery,
+    StatisticsQuery,
     NodeQuery,
 )
 MUTATIONS = (

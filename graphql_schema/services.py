@@ -39,6 +39,7 @@ from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
 from foundation.paging import Page, PageRequest
 from graphql_schema.register_services import Registers
+from graphql_schema.statistics_services import Statistics
 
 if TYPE_CHECKING:
     from backend.notifications.types import InboxItem
@@ -343,3 +344,4 @@ class Services:
     resets: Resets
     reviews: Reviews
     registers: Registers
+    statistics: Statistics

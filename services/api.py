@@ -62,6 +62,7 @@ from graphql_schema.live.endpoint import LiveEndpoint
 from graphql_schema.live.operations import LiveOperations
 from graphql_schema.schema import build
 from graphql_schema.services import Services
+from services.figures import statistics_of
 from services.gateway import ApiGateway
 from services.limits import ApiLimits, DatabasePool, RefusalsOfRequests
 from services.media_routes import MEDIA_OPERATIONS, media_routes
@@ -161,6 +162,7 @@ def services_of(parts: Parts) -> Services:
         resets=ResetService(officials, new_uuid, secrets.token_bytes),
         reviews=ReviewService(officials),
         registers=registers_of(database, policy, clock, new_uuid),
+        statistics=statistics_of(database, policy, clock),
     )
 
 

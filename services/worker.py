@@ -22,6 +22,7 @@ from backend.notifications.service import NotificationService
 from backend.officials import jobs as official_jobs
 from backend.officials.upkeep import OfficialUpkeep
 from backend.reports import hand_over
+from backend.statistics import jobs as statistics_jobs
 from foundation import logs
 from foundation.clock import SystemClock
 from foundation.database.connections import for_psycopg
@@ -67,6 +68,7 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     notification_jobs.register(app, DeliveryService(database), new_uuid)
     hand_over.register(app, hand_over.HandOver(database, policy, clock, new_uuid))
     calendar_jobs.register(app, calendar_jobs.CalendarWatch(database, policy, clock, new_uuid))
+    statistics_jobs.register(app, database)
     housekeeping.register(app, settings, database, recorder, clock)
     if settings.media is not None:
         sweep = media_jobs.MediaSweep(database, store_of(settings.media), clock, new_uuid)

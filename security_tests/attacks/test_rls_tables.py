@@ -45,6 +45,7 @@ TENANT_SCHEMAS = (
     "platform",
     "reports",
     "routing",
+    "statistics",
     "tenancy",
 )
 # Each table with the columns that the current role may read and change.

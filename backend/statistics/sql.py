@@ -1,0 +1,67 @@
+"""Statements of officials' figures: the sums, and beside them what the job has not summed up yet.
+
+One statement a view, so that a delta that is just being summed up counts once: a snapshot has it in one
+place.
+$1 the units' inner ids (0 alone: the whole city), $2 a category or NULL.
+"""
+
+_TALLY = ("received", "closed", "on_time", "late", "ratings", "rating_sum")
+TALLY = _TALLY
+_COLUMNS = ", ".join(_TALLY)
+_SUMS = ", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in _TALLY)
+# Unit 0 has sums, and its deltas are those of all units.
+_OF_UNITS = "(unit_id = ANY($1::int[]) OR $1::int[] = '{0}')"
+_CATEGORY = "($2::text IS NULL OR category = $2)"
+
+# $3 to $5: the first day before, the first day of the period, its last day.
+FIGURES = f"""
+SELECT day, category, now, {_SUMS} FROM (
+  SELECT day, category, day >= $4::date AS now, {_COLUMNS} FROM statistics.daily
+  WHERE unit_id = ANY($1::int[]) AND day BETWEEN $3::date AND $5::date AND {_CATEGORY}
+  UNION ALL
+  SELECT day, category, day >= $4::date, {_COLUMNS} FROM statistics.flow
+  WHERE {_OF_UNITS} AND day BETWEEN $3::date AND $5::date AND {_CATEGORY}) f
+GROUP BY GROUPING SETS ((now), (now, category), (now, day))
+"""  # noqa: S608 - constants of this file
+STANDING = f"""
+SELECT category, state, sum(reports)::bigint AS reports FROM (
+  SELECT category, state, reports FROM statistics.standing WHERE unit_id = ANY($1::int[]) AND {_CATEGORY}
+  UNION ALL
+  SELECT category, state, reports FROM statistics.move WHERE {_OF_UNITS} AND {_CATEGORY}) s
+GROUP BY category, state HAVING sum(reports) <> 0
+"""  # noqa: S608 - constants of this file
+# A page of units, then theirs alone. $3, $4 the period, $5, $6 its whole months, $7, $8 after, $9 how many.
+UNITS = f"""
+SELECT u.id, u.code, u.name, u.name_key, s.open, {", ".join(f"f.{name}" for name in _TALLY)}
+FROM (SELECT id, code, name, name_key FROM tenancy.unit
+      WHERE id = ANY($1::int[]) AND ($7::text IS NULL OR (name_key, id) > ($7, $8::int))
+      ORDER BY name_key, id LIMIT $9) u
+CROSS JOIN LATERAL (SELECT {_SUMS} FROM (
+  SELECT {_COLUMNS} FROM statistics.monthly
+  WHERE unit_id = u.id AND day >= $5::date AND day < $6::date AND {_CATEGORY}
+  UNION ALL
+  SELECT {_COLUMNS} FROM statistics.daily
+  WHERE unit_id = u.id AND day >= $3::date AND day < least($5::date, $4::date + 1) AND {_CATEGORY}
+  UNION ALL
+  SELECT {_COLUMNS} FROM statistics.daily
+  WHERE unit_id = u.id AND day BETWEEN $6::date AND $4::date AND {_CATEGORY}
+  UNION ALL
+  SELECT {_COLUMNS} FROM statistics.flow
+  WHERE unit_id = u.id AND day BETWEEN $3::date AND $4::date AND {_CATEGORY}) p) f
+CROSS JOIN LATERAL (SELECT coalesce(sum(reports), 0)::bigint AS open FROM (
+  SELECT reports FROM statistics.standing WHERE unit_id = u.id AND state <> 'closed' AND {_CATEGORY}
+  UNION ALL
+  SELECT reports FROM statistics.move WHERE unit_id = u.id AND state <> 'closed' AND {_CATEGORY}) o) s
+ORDER BY u.name_key, u.id
+"""  # noqa: S608 - constants of this file
+# The units asked for by code, and with $2 everything below them. `root`: all of the city.
+ASKED = """
+WITH RECURSIVE asked AS (
+  SELECT u.id, u.code, u.parent_id, u.kind FROM tenancy.unit u WHERE u.code = ANY($1::text[])
+), below AS (
+  SELECT a.id FROM asked a
+  UNION SELECT u.id FROM tenancy.unit u JOIN below b ON u.parent_id = b.id WHERE $2::bool
+)
+SELECT b.id, a.code, a.kind = 'city' AND a.parent_id IS NULL AND $2::bool AS root
+FROM below b LEFT JOIN asked a ON a.id = b.id
+"""
