@@ -1,4 +1,4 @@
-"""`ioc demo`: a report's way from a citizen to the ward and back, on the real parts, each claim checked."""
+"""`ioc demo`: a report's way to the ward and back, an officer's way in and out; each claim checked."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ import httpx
 
 from cli import place
 from cli.client import ApiRefused, LoginRefused
+from cli.demo_officer import tell_of_the_officer
 from cli.graphql import endpoints
 from cli.journey import Answer, ClaimFailed, Journey
 from cli.output import console
@@ -47,6 +48,7 @@ async def tell(journey: Journey) -> None:
         await forwarded_and_answered(journey, code)
         await closed(journey, code)
         await refused(journey, code)
+        await tell_of_the_officer(journey)
         journey.chapter("The log")
         journey.check_log()
         journey.end(code)

@@ -9,15 +9,18 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.markup import escape
 
 from audit.check import check_file
 from cli.client import Endpoints, IocClient, Person, https_client
+from cli.drawing import show
 
 OPERATIONS = Path(__file__).parent.parent / "mobile_contract" / "operations"
 PATIENCE_SECONDS = 20.0
 LOOK_AGAIN_SECONDS = 0.2
+_METER_WIDTH = 40
 
 Answer = dict[str, Any]
 
@@ -30,10 +33,11 @@ class Journey:
     """One telling of the demo on a running stack."""
 
     def __init__(self, home: Path, endpoints: Endpoints, soc_file: Path, console: Console) -> None:
-        self._home = home
-        self._endpoints = endpoints
+        self.home = home
+        self.endpoints = endpoints
         self._soc_file = soc_file
         self._console = console
+        self._people: dict[str, Person] = {}
         self._clients: dict[str, IocClient] = {}
         self._exits = AsyncExitStack()
         self._chapter = 0
@@ -54,37 +58,82 @@ class Journey:
 
     def tell(self, who: str, what: str) -> None:
         """Who does what."""
-        self._console.print(f"   [cyan]{escape(who):<22}[/cyan] {escape(what)}")
+        self._console.print(f"   [cyan]{escape(who):<22}[/cyan] {escape(what)}", soft_wrap=True)
 
     def claim(self, told: str, *, holds: bool, seen: object) -> None:
         """`told` is shown as true. Raises ClaimFailed with what was seen when it isn't."""
         if not holds:
             raise ClaimFailed(f"{told}\nseen: {json.dumps(seen, ensure_ascii=False, default=str)[:2000]}")
         self.claims += 1
-        self._console.print(f"   [green]✓[/green] {escape(told)}")
+        self._console.print(f"   [green]✓[/green] {escape(told)}", soft_wrap=True)
 
     async def sign_in(self, name: str, *, fresh: bool = False) -> IocClient:
         """A person on a device, through the real sign-in; `fresh` does not take up an earlier session."""
         if name not in self._clients:
-            person = Person.from_home(self._home, name)
-            client = IocClient(self._home, person, self._endpoints, remember=not fresh, language="vi")
+            person = self._people.get(name) or Person.from_home(self.home, name)
+            remember = not fresh and name not in self._people
+            client = IocClient(self.home, person, self.endpoints, remember=remember, language="vi")
             self._clients[name] = await self._exits.enter_async_context(client)
         return self._clients[name]
+
+    def welcome(self, name: str, person: Person) -> None:
+        """Somebody whom the demo itself brought in; forgotten at its end."""
+        self._people[name] = person
+
+    def picture(self, octets: bytes) -> None:
+        """Show a picture, where the terminal can."""
+        show(self._console, octets)
+
+    def keep(self, name: str, octets: bytes) -> Path:
+        """A picture as a file of the person who plays the demo."""
+        folder = self.home / "demo"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / name).write_bytes(octets)
+        return folder / name
+
+    def meter(self, seconds: float, limit: float) -> None:
+        """How much of a time limit was used, as a bar."""
+        used = min(_METER_WIDTH, max(1, round(_METER_WIDTH * seconds / limit)))
+        bar = f"[green]{'█' * used}[/green][dim]{'░' * (_METER_WIDTH - used)}[/dim]"
+        self._console.print(f"     0 s {bar} {limit:g} s")
 
     async def ask(self, name: str, operation: str, **variables: Any) -> Answer:
         """Run a document of the contract as a person; the root field's value."""
         client = await self.sign_in(name)
-        return self._value(await client.graphql(_document(operation), variables))
+        return self._value(await client.graphql(document(operation), variables))
 
     async def change(self, name: str, operation: str, **given: Any) -> Answer:
         """Run a mutation of the contract with a new idempotency key."""
         return await self.ask(name, operation, input={**given, "idempotencyKey": secrets.token_hex(16)})
 
+    async def change_signed(self, name: str, operation: str, **given: Any) -> Answer:
+        """As `change`, with a proof by the device over the very request: what people's accounts need."""
+        client = await self.sign_in(name)
+        variables = {"input": {**given, "idempotencyKey": secrets.token_hex(16)}}
+        return self._value(await client.graphql_signed(document(operation), variables))
+
+    async def upload(self, name: str, report: str, octets: bytes) -> httpx.Response:
+        """Add a photo to a person's report."""
+        client = await self.sign_in(name)
+        headers = [
+            *await client.headers("POST", "/media"),
+            ("Idempotency-Key", secrets.token_hex(16)),
+            ("Content-Type", "image/jpeg"),
+        ]
+        return await client.raw("POST", "/media", headers=headers, params={"report": report}, content=octets)
+
+    async def fetch(self, name: str | None, media_id: str) -> httpx.Response:
+        """A photo as a person gets it, or as nobody in particular."""
+        if name is not None:
+            return await (await self.sign_in(name)).raw("GET", f"/media/{media_id}")
+        async with https_client(self.endpoints.ca_file) as client:
+            return await client.get(f"{self.endpoints.api_url}/media/{media_id}")
+
     async def ask_anonymously(self, operation: str, **variables: Any) -> Answer:
         """Run a public document without a token."""
-        async with https_client(self._endpoints.ca_file) as client:
-            body = {"query": _document(operation), "variables": variables}
-            return self._value((await client.post(f"{self._endpoints.api_url}/graphql", json=body)).json())
+        async with https_client(self.endpoints.ca_file) as client:
+            body = {"query": document(operation), "variables": variables}
+            return self._value((await client.post(f"{self.endpoints.api_url}/graphql", json=body)).json())
 
     async def until(self, look: Callable[[], Any]) -> Any:
         """What `look` (a coroutine function) returns, asked again until it is not empty or patience ends."""
@@ -103,7 +152,8 @@ class Journey:
 
         line = await self.until(look)
         self.claim(f"the SOC received {action} = {decision}", holds=line is not None, seen=action)
-        self._console.print(f"     [dim]{escape(_short(line))}[/dim]")
+        # A line stays a line, however narrow the window: wrapped, it is read by nobody.
+        self._console.print(f"     [dim]{escape(_short(line))}[/dim]", soft_wrap=True)
 
     def check_log(self) -> None:
         """Claim that what the SOC received has no gap and no conflict."""
@@ -132,7 +182,8 @@ class Journey:
         return value
 
 
-def _document(operation: str) -> str:
+def document(operation: str) -> str:
+    """An operation of the contract."""
     return (OPERATIONS / f"{operation}.graphql").read_text(encoding="utf-8")
 
 

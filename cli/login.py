@@ -128,6 +128,34 @@ class _Forms(HTMLParser):
             self._open = False
 
 
+class _Notice(HTMLParser):
+    """What a page of Keycloak's theme says is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self._open = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        identifier, classes = attributes.get("id", ""), attributes.get("class", "")
+        self._open = identifier.startswith("input-error") or "kc-feedback-text" in classes
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = False
+
+    def handle_data(self, data: str) -> None:
+        if self._open and data.strip():
+            self.words.append(data.strip())
+
+
+def notice_on(page: str) -> str:
+    """The page's own words about what is wrong, empty when it has none."""
+    parser = _Notice()
+    parser.feed(page)
+    return " ".join(parser.words)
+
+
 def form_with(page: str, names: set[str]) -> Form | None:
     """The first form of a page with one of these inputs."""
     parser = _Forms()
@@ -268,7 +296,8 @@ class SignIn:
                 continue
             form = form_with(response.text, self.fields())
             if form is None or (_PASSWORD in form.values and password_given):
-                raise LoginRefused(f"stopped at a page with status {response.status_code}")
+                said = notice_on(response.text) or f"stopped at a page with status {response.status_code}"
+                raise LoginRefused(said)
             password_given = password_given or _PASSWORD in form.values
             filled = {**form.values, **await self.answers(person, form, response.text)}
             response = await self.browser.post(urljoin(str(response.url), form.action), data=filled)

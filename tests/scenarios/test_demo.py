@@ -1,12 +1,15 @@
 """The demo on the real parts, and that it can fail."""
 
 import io
+import time
 
 import pytest
 from rich.console import Console
 
 from cli.demo import tell
-from cli.journey import ClaimFailed, Journey
+from cli.demo_officer import shown_live, until_refused
+from cli.journey import ClaimFailed, Journey, document
+from cli.live import Live
 from tests.conftest import RunningStack
 
 
@@ -18,7 +21,28 @@ def journey(stack: RunningStack) -> Journey:
 async def test_every_claim_of_the_demo_holds(running_stack: RunningStack) -> None:
     told = journey(running_stack)
     await tell(told)
-    assert told.claims == 27
+    assert told.claims == 48
+
+
+async def test_demo_fails_when_the_phone_was_not_told(
+    running_stack: RunningStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.journey.PATIENCE_SECONDS", 0.5)
+    async with journey(running_stack) as told:
+        lan = await told.sign_in("lan")
+        async with Live(lan, document("Changes")) as phone:
+            with pytest.raises(ClaimFailed, match="phone shows version 2"):
+                await shown_live(told, phone, "nothing", 2, 0.0)
+
+
+async def test_demo_fails_when_the_suspended_officer_is_still_let_in(
+    running_stack: RunningStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.demo_officer.OUT_WITHIN_SECONDS", 0.2)
+    async with journey(running_stack) as told:
+        minh = await told.sign_in("minh")
+        refusal, took = await until_refused(minh, time.monotonic())
+    assert (refusal, took > 0.4) == ("she is still let in", True)
 
 
 async def test_demo_fails_when_the_soc_did_not_receive_what_is_claimed(
