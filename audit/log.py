@@ -42,6 +42,18 @@ _WAITING = """
     SELECT (SELECT sum(next_sequence - relp_acked) FROM audit.log)::bigint AS leaves,
            (SELECT count(*) FROM (SELECT FROM audit.event e WHERE (e.xid, e.id) > ($1, $2) LIMIT 10000) w)
            AS events"""
+_STATE = """
+    SELECT g.next_sequence AS leaves, g.relp_acked AS acked, g.soc_confirmed AS confirmed,
+           (SELECT sum(next_sequence - relp_acked) FROM audit.log)::bigint AS unshipped,
+           (SELECT count(*) FROM (SELECT FROM audit.event e WHERE (e.xid, e.id) > ($1, $2) LIMIT 10000) w)
+           AS events,
+           coalesce(extract(epoch FROM clock_timestamp() - uuid_extract_timestamp(coalesce(
+             (SELECT l.event_id FROM audit.leaf l JOIN audit.log b
+              ON b.epoch = l.epoch AND l.sequence = b.relp_acked AND b.relp_acked < b.next_sequence
+              ORDER BY l.epoch LIMIT 1),
+             (SELECT e.id FROM audit.event e WHERE (e.xid, e.id) > ($1, $2) ORDER BY e.xid, e.id LIMIT 1)
+           ))), 0)::float8 AS oldest
+    FROM audit.log g ORDER BY g.epoch DESC LIMIT 1"""
 
 
 class LogError(Exception):
@@ -55,6 +67,19 @@ class Leaf:
     epoch: int
     sequence: int
     line: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The log in numbers: lines of the present epoch, then what waits of all epochs."""
+
+    leaves: int
+    acked: int
+    confirmed: int
+    unshipped: int
+    events: int
+    oldest: float
+    """Seconds since the oldest event or line was recorded that the receiver has not acknowledged."""
 
 
 def leaf_bytes(line: bytes, origin: str, sequence: int) -> bytes:
@@ -189,6 +214,14 @@ class LogWriter:
         if row is None:
             raise LogError("the queue can't be counted")
         return row["leaves"], row["events"]
+
+    async def state(self) -> LogState:
+        """For the metrics. Events are counted up to 10,000, as by `waiting`."""
+        head = await self._head()
+        row = await self._connection.fetchrow(_STATE, head["read_xid"], head["read_id"])
+        if row is None:
+            raise LogError("the queue can't be counted")
+        return LogState(**row)
 
     async def _head(self) -> asyncpg.Record:
         head = await self._connection.fetchrow(_HEAD)

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from audit import codes
 from audit.ocsf import Counted
 from foundation.clock import Clock
+from foundation.telemetry import metrics
 
 OTHERS = "0.0.0.0"  # noqa: S104 - the unspecified address: many networks in one line, nothing is bound to it
 MAX_NETWORKS = 1_000
@@ -70,6 +71,7 @@ class RefusalCounter:
         """Count one refusal. `network` as in Origin, `reason` an error code. Raises NotLoggable."""
         codes.check_reason(reason)
         codes.prefix_of(network)
+        metrics.refused(reason)
         if (network, reason) not in self._counts and len(self._counts) >= MAX_NETWORKS:
             network = OTHERS
         self._counts[network, reason] += 1

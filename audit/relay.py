@@ -16,9 +16,11 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 import structlog
+from opentelemetry.trace import SpanKind
 
 from audit.log import Leaf, LogWriter
 from audit.relp import Receiver, RelpConnection, RelpError
+from foundation.telemetry import metrics, traces
 
 log = structlog.get_logger()
 
@@ -26,6 +28,7 @@ BATCH = 256
 FIRST_BACKOFF, LAST_BACKOFF = 0.25, 15.0
 ALERT_SECONDS = 60.0
 STANDBY_SECONDS = 1.0
+STATE_SECONDS = 5.0
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 MakeWriter = Callable[[asyncpg.Connection], LogWriter]
@@ -92,6 +95,7 @@ class Relay:
         self._backoff = Backoff()
         self._away_since: float | None = None
         self._alerted_at = 0.0
+        self._told_at = -STATE_SECONDS
         self.on_turn: Callable[[], None] = _nothing
         """Called whenever the relay has done a round of its work, or waited for one."""
         self.database_away = True
@@ -133,11 +137,26 @@ class Relay:
         self._moved_at = time.monotonic()
         while True:
             self.on_turn()
+            await self._tell_state(writer)
             made = await writer.append(BATCH)
             await self._watch_the_watermark(writer, made)
             shipped = await self._ship(writer)
             if made < BATCH and shipped < BATCH:
                 await asyncio.sleep(self._poll_seconds)
+
+    async def _tell_state(self, writer: LogWriter) -> None:
+        """Every few seconds, by the one who writes: who stands by knows nothing of the queue."""
+        if time.monotonic() - self._told_at < STATE_SECONDS:
+            return
+        self._told_at = time.monotonic()
+        state = await writer.state()
+        metrics.AUDIT_LEAVES.set(state.leaves)
+        metrics.AUDIT_ACKED.set(state.acked)
+        metrics.AUDIT_CONFIRMED.set(state.confirmed)
+        metrics.AUDIT_UNSHIPPED.set(state.unshipped)
+        metrics.AUDIT_WAITING.set(state.events)
+        metrics.AUDIT_OLDEST.set(max(0.0, state.oldest))
+        metrics.AUDIT_READ.set_to_current_time()
 
     async def _watch_the_watermark(self, writer: LogWriter, made: int) -> None:
         """Alert when events wait and none becomes a leaf: a long writing transaction holds the watermark."""
@@ -160,8 +179,11 @@ class Relay:
         try:
             if self._relp is None:
                 self._relp = await RelpConnection.open(self._receiver)
+                metrics.RELAY_CONNECTIONS.inc()
+                metrics.RELAY_CONNECTED.set(1)
             before = self._relp.acknowledged
-            await ship(self._relp, leaves)
+            with traces.root("ship", kind=SpanKind.PRODUCER, ioc_lines=len(leaves)):
+                await ship(self._relp, leaves)
         except RelpError as error:
             await self._away(writer, error)
         finally:
@@ -172,6 +194,7 @@ class Relay:
         """Store how far the receiver came, also when the connection broke on the way."""
         acknowledged = 0 if self._relp is None else self._relp.acknowledged - before
         if acknowledged:
+            metrics.RELAY_SHIPPED.inc(acknowledged)
             await writer.acknowledged(leaves[0].epoch, leaves[0].sequence + acknowledged)
         if acknowledged == len(leaves):
             self._backoff.succeeded()
@@ -183,6 +206,7 @@ class Relay:
         return acknowledged
 
     async def _away(self, writer: LogWriter, error: RelpError) -> None:
+        metrics.RELAY_FAULTS.inc()
         pause = self._backoff.failed()
         now = time.monotonic()
         if self._away_since is None:
@@ -195,4 +219,5 @@ class Relay:
     async def _drop_relp(self) -> None:
         if self._relp is not None:
             relp, self._relp = self._relp, None
+            metrics.RELAY_CONNECTED.set(0)
             await relp.close()

@@ -17,6 +17,7 @@ from directory.endings import Event, end_of_admin_event, end_of_user_event, mome
 from directory.keycloak_events import EventSource, TooManyEvents
 from foundation.clock import Clock
 from foundation.identity.revocation import SessionEnd, note_end
+from foundation.telemetry import metrics
 
 OVERLAP = timedelta(seconds=60)
 AHEAD = timedelta(minutes=5)
@@ -96,6 +97,8 @@ class Follower:
         while True:
             try:
                 await self.step()
+                realm = metrics.REALMS.of(self._iss.rpartition("/")[2].replace("-", "_"))
+                metrics.EVENTS_READ.labels(realm, self._kind).set_to_current_time()
                 if pause > poll_seconds:
                     log.info("events_readable_again", realm=self._iss, kind=self._kind)
                 pause = poll_seconds

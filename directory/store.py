@@ -67,6 +67,12 @@ WHERE state = 'waiting' AND alarmed_at IS NULL AND created_at < clock_timestamp(
 ORDER BY id LIMIT 100
 """
 
+_STANDING = """
+SELECT state, count(*) AS number,
+       coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS oldest
+FROM directory.request GROUP BY state
+"""
+
 _END = text(
     """
     UPDATE directory.request SET state = :state, code = :code, result = cast(:result AS jsonb),
@@ -175,6 +181,12 @@ class Store:
         """(issuer, subject) of a citizen."""
         row = await self._pool.fetchrow(_CITIZEN, citizen)
         return None if row is None else (row["issuer"], row["subject"])
+
+    async def standing(self) -> tuple[dict[str, int], float]:
+        """How many requests are in each state, and the age in seconds of the oldest that waits (0: none)."""
+        rows = await self._pool.fetch(_STANDING)
+        oldest = next((row["oldest"] for row in rows if row["state"] == "waiting"), 0.0)
+        return {row["state"]: row["number"] for row in rows}, max(0.0, oldest)
 
     async def late(self, after: timedelta) -> list[Late]:
         """Requests that wait longer than this and nobody was told of."""

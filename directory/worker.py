@@ -1,6 +1,7 @@
 """The loop: one request after the other, one at a time for each target, until each is done or refused."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -8,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import structlog
+from opentelemetry.trace import SpanKind
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from directory import store as rows
@@ -23,6 +25,7 @@ from foundation.directory_queue import Operation
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import is_unit_code
 from foundation.recording import Activity, AuditEvent
+from foundation.telemetry import metrics, traces
 
 NAME = "directory"
 NOWHERE = "0.0.0.0"  # noqa: S104 - a process has no network; nothing is bound to this
@@ -61,16 +64,17 @@ class Worker:
         self._clock = clock
         self._alarm_after = alarm_after
 
-    async def work_forever(self, poll_seconds: float) -> None:
-        """`step` until cancelled."""
-        while True:
+    async def work_until(self, stop: asyncio.Event, poll_seconds: float) -> None:
+        """`step` until told to stop: what is under way then is done first."""
+        while not stop.is_set():
             try:
                 busy = await self.step()
             except _DATABASE as error:
                 log.warning("requests_unreadable", fault=type(error).__name__)
                 busy = False
             if not busy:
-                await asyncio.sleep(poll_seconds)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), poll_seconds)
 
     async def watch_forever(self) -> None:
         """`alarm` until cancelled."""
@@ -81,12 +85,23 @@ class Worker:
                 log.warning("requests_unreadable", fault=type(error).__name__)
             await asyncio.sleep(LATE_SECONDS)
 
+    async def sample(self) -> None:
+        """Tell the metrics how the queue stands."""
+        states, oldest = await self._store.standing()
+        for state in ("waiting", "done", "refused"):
+            metrics.DIRECTORY_REQUESTS.labels(state).set(states.get(state, 0))
+        metrics.DIRECTORY_OLDEST.set(oldest)
+        metrics.DIRECTORY_READ.set_to_current_time()
+
     async def step(self) -> bool:
         """Take up one request; whether there was one."""
         async with self._store.claimed() as row:
             if row is None:
                 return False
-            with structlog.contextvars.bound_contextvars(request=str(row.id), operation=row.operation):
+            with (
+                structlog.contextvars.bound_contextvars(request=str(row.id), operation=row.operation),
+                traces.root("directory request", kind=SpanKind.CONSUMER, ioc_action=row.operation),
+            ):
                 await self._take_up(row)
             return True
 
@@ -146,6 +161,7 @@ class Worker:
                 await enqueue(work, request.then, request=row.id)
             await work.record(event)
             await work.commit()
+        metrics.DIRECTORY_DONE.labels("done").inc()
         log.info("request_done")
 
     async def _refuse(self, row: Row, request: Request | None, refusal: Refused) -> None:
@@ -157,6 +173,7 @@ class Worker:
                 await enqueue(work, request.then, request=row.id)
             await work.record_refused(event, refusal)
             await work.commit()
+        metrics.DIRECTORY_DONE.labels("refused").inc()
         log.error("request_refused", code=refusal.code)
 
 

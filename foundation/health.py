@@ -93,6 +93,8 @@ class Health:
     draining: bool = False
     _asked_at: float | None = None
     _asking: "asyncio.Task[Report] | None" = None
+    _told: dict[str, tuple[State, str]] = field(default_factory=dict)
+    _on_drain: list[Callable[[], None]] = field(default_factory=list)
 
     def add(self, name: str, probe: Probe, *, needed: bool = True) -> None:
         """One more need."""
@@ -109,6 +111,12 @@ class Health:
         if not self.draining:
             self.draining = True
             log.info("draining", of=self.service)
+            for tell in self._on_drain:
+                tell()
+
+    def on_drain(self, tell: Callable[[], None]) -> None:
+        """Call this once when draining begins."""
+        self._on_drain.append(tell)
 
     def silent(self) -> list[str]:
         """What was not done lately; empty when the process lives."""
@@ -127,13 +135,23 @@ class Health:
         states = await asyncio.gather(*(_state_of(check) for check in self.checks))
         worst = State.READY
         for check, (state, reason) in zip(self.checks, states, strict=True):
-            if state is not State.READY:
-                log.warning("not_ready", part=check.name, reason=reason, needed=check.needed)
+            self._tell(check, state, reason)
             if state is State.UNREADY or worst is State.UNREADY:
                 worst = State.UNREADY
             elif state is State.DEGRADED:
                 worst = State.DEGRADED
         return Report(worst, {check.name: state for check, state in zip(self.checks, states, strict=True)})
+
+    def _tell(self, check: Check, state: State, reason: str) -> None:
+        """A line for each change, not for each question."""
+        before = self._told.get(check.name, (State.READY, ""))
+        if before == (state, reason):
+            return
+        self._told[check.name] = (state, reason)
+        if state is State.READY:
+            log.info("ready_again", part=check.name)
+        else:
+            log.warning("not_ready", part=check.name, reason=reason, needed=check.needed)
 
 
 async def _state_of(check: Check) -> tuple[State, str]:

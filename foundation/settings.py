@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+DiskName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+"""Stands in metrics and events."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,6 +81,15 @@ class OperationsSettings(Section, frozen=True):
 
     port: Port
     host: str = "127.0.0.1"
+    disks: dict[DiskName, Path] = {}
+    """Folders whose disks this process watches, by name; its own media folder it watches anyway."""
+    disk_free_ratio: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.1
+    """Less free than this is an alarm."""
+    certificates: dict[DiskName, Path] = {}
+    """Certificates (PEM) of others whose end this process watches; its own it watches anyway."""
+    drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
+    """How long a process that is told to stop still takes work and says that it is not ready: as long as it
+    takes whoever hands out work to notice."""
 
 
 class TracingSettings(Section, frozen=True):

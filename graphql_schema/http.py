@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from foundation.identity.challenges import IdentityRefusal, StepUpRequired, Unau
 from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
 from foundation.limits.refusals import LimitRefusal
 from foundation.recording import Activity, AuditEvent
+from foundation.telemetry import metrics, traces
 from graphql_schema import transport
 from graphql_schema.context import Codecs, GraphQLContext
 from graphql_schema.errors import INTERNAL, INTERNAL_MESSAGES
@@ -80,6 +82,22 @@ class _Reply:
 
 
 @dataclass(slots=True)
+class Seen:
+    """What the metrics are told of a request."""
+
+    operation: str = metrics.OTHER
+    outcome: str | None = None
+    """"cut" or "fault" where the status alone does not say so."""
+
+    def count(self, status: int, began: float) -> None:
+        """The request was answered."""
+        outcome = self.outcome or ("fault" if status >= 500 else "refused" if status >= 400 else "answered")
+        operation = metrics.OPERATIONS.of(self.operation)
+        metrics.REQUESTS.labels(operation, outcome).inc()
+        metrics.REQUEST_SECONDS.labels(operation).observe(time.perf_counter() - began)
+
+
+@dataclass(slots=True)
 class _Call:
     """One request as it becomes known."""
 
@@ -88,6 +106,7 @@ class _Call:
     principal: Principal
     media_type: str = transport.JSON
     body: bytes = b""
+    seen: Seen = field(default_factory=Seen)
 
 
 class GraphQLEndpoint:
@@ -128,31 +147,43 @@ class GraphQLEndpoint:
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         headers = Headers(tuple(scope["headers"]))
+        began, seen = time.perf_counter(), Seen()
         parts = parts_of(scope, headers, self._new_request_id(), PATH)
-        with structlog.contextvars.bound_contextvars(request_id=parts.request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=parts.request_id),
+            traces.root("request", parts.traceparent, ioc_request_id=parts.request_id) as span,
+        ):
             try:
-                reply = await self._reply(scope, receive, headers, parts)
+                reply = await self._reply(scope, receive, headers, parts, seen)
             except Exception:
                 log.exception("request_failed")
                 reply = _refusal_reply(
                     HTTPStatus.INTERNAL_SERVER_ERROR,
                     error_of(INTERNAL, INTERNAL_MESSAGES[parts.language], parts.request_id),
                 )
+            seen.count(reply.status, began)
+            span.tell(
+                ioc_operation=metrics.OPERATIONS.of(seen.operation), http_response_status_code=reply.status
+            )
         await _send(send, reply, parts.request_id, without_body=scope["method"] == "HEAD")
 
     async def _reply(
-        self, scope: HTTPScope, receive: Receive, headers: Headers, parts: RequestParts
+        self, scope: HTTPScope, receive: Receive, headers: Headers, parts: RequestParts, seen: Seen
     ) -> _Reply:
         origin = self._gateway.origin_of(parts)
-        call = _Call(parts, origin, AnonymousPrincipal(origin))
+        call = _Call(parts, origin, AnonymousPrincipal(origin), seen=seen)
         try:
             call.media_type = transport.media_type_of(headers.one("accept"))
             await self._gateway.before_reading(parts, origin)
             request = await self._request(scope, receive, headers, call)
             check_variables(request.variables, self._limits)
             if parts.authorization:
-                call.principal = await self._gateway.authenticate(parts, origin)
-            document = self._documents.find(request.query, request.document_id)
+                with traces.span("authentication"):
+                    call.principal = await self._gateway.authenticate(parts, origin)
+            with traces.span("document") as span:
+                document = self._documents.find(request.query, request.document_id)
+                span.tell(ioc_document=document.id)
+            seen.operation = document.roots[0]
             if document.is_subscription:
                 raise SubscriptionsElsewhere
             await self._admit(call, document)
@@ -168,6 +199,7 @@ class GraphQLEndpoint:
         except TimedOut as cut:
             # No refusal of a person, and the log's database may be what is slow: not recorded.
             log.warning("request_timed_out", seconds=self._limits.seconds)
+            seen.outcome = "cut"
             return _refusal_reply(cut.status, _shown(cut, parts), {"retry-after": "1"})
         except Refusal as refusal:
             return _not_let_in(refusal, parts)
@@ -228,11 +260,14 @@ class GraphQLEndpoint:
         )
         try:
             async with deadline(self._limits.seconds):
-                answer = await run(self._schema, document, request.variables, context)
+                with traces.span("execution", ioc_principal=kind_of(call.principal)):
+                    answer = await run(self._schema, document, request.variables, context)
         except TimeoutError as error:
             raise TimedOut from error
         if not answer.executed:
             return _request_error(call, HTTPStatus.BAD_REQUEST, answer.body["errors"])
+        if any(error["extensions"]["code"] == INTERNAL for error in answer.body.get("errors", ())):
+            call.seen.outcome = "fault"
         body = orjson.dumps(answer.body)
         shown = {"content-type": _content_type(call.media_type)}
         if call.parts.method == "GET" and not call.parts.authorization and "errors" not in answer.body:
@@ -252,7 +287,13 @@ def parts_of(scope: HTTPScope | WebSocketScope, headers: Headers, request_id: st
         language=transport.language_of(headers.one("accept-language")),
         request_id=request_id,
         app=headers.all(apps.HEADER),
+        traceparent=headers.one("traceparent"),
     )
+
+
+def kind_of(principal: Principal) -> str:
+    """What kind of caller, as traces tell it: nobody by name."""
+    return type(principal).__name__.removesuffix("Principal").lower()
 
 
 def _sent(call: _Call) -> Asking | None:

@@ -118,6 +118,8 @@ class RequestParts:
     request_id: str
     app: tuple[str, ...] = ()
     """`Ioc-App`."""
+    traceparent: str | None = None
+    """The edge's (W3C Trace Context): what a caller sends there is replaced."""
 
 
 @dataclass(frozen=True, slots=True)

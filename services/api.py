@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import multiprocessing
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import structlog
 from granian import Granian
@@ -43,16 +45,19 @@ from backend.tenancy.queries import TenancyQueries
 from backend.tenancy.service import TenancyService
 from foundation import logs
 from foundation.clock import Clock, SystemClock
+from foundation.clock_watch import ClockWatch
 from foundation.cursors import Cursors
 from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
 from foundation.directory_queue import DirectoryQueue
+from foundation.health import Health
 from foundation.identity.apps import AppDoor
 from foundation.identity.authenticator import Authenticator, keycloak_http
 from foundation.ids import GlobalIds, new_uuid
 from foundation.limits.limiter import Limiter
 from foundation.policy.engine import PolicyEngine
 from foundation.settings import ApiSettings, DatabaseSettings, load
+from foundation.telemetry import metrics
 from graphql_schema.context import Codecs
 from graphql_schema.execution.documents import Documents, id_of, read_folder
 from graphql_schema.execution.manifests import read_manifests, texts_of
@@ -62,13 +67,16 @@ from graphql_schema.live.endpoint import LiveEndpoint
 from graphql_schema.live.operations import LiveOperations
 from graphql_schema.schema import build
 from graphql_schema.services import Services
+from services import probes
 from services.figures import statistics_of
 from services.gateway import ApiGateway
 from services.limits import ApiLimits, DatabasePool, RefusalsOfRequests
-from services.media_routes import MEDIA_OPERATIONS, media_routes
+from services.media_routes import MEDIA_LABELS, MEDIA_OPERATIONS, media_routes
 from services.networks import Networks
+from services.observing import observed
 from services.registers import registers_of
 from services.routes import backchannel_logout_route, health_routes
+from services.serving import DRAIN, Serving, drain_before_stop
 
 SETTINGS_VARIABLE = "IOC_API_SETTINGS"
 BACKLOG = 1024
@@ -94,11 +102,13 @@ class Parts:
     feed: Database
     policy: PolicyEngine
     hub: Hub
+    watch: ClockWatch
+    health: Health
 
 
-def parts_of(settings: ApiSettings) -> Parts:
+def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
     """Clock, log and database of a server process."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     refusals = RefusalCounter()
     recorder = AuditRecorder(
         service=f"ioc-{settings.audit.log}",
@@ -110,15 +120,18 @@ def parts_of(settings: ApiSettings) -> Parts:
     watched = RefusalsOfRequests(recorder)
     feed = Database(settings.feed_database, watched)
     policy = PolicyEngine.load(settings.policies_folder)
+    database = Database(settings.database, watched)
     return Parts(
         settings=settings,
         clock=clock,
         refusals=refusals,
         watched=watched,
-        database=Database(settings.database, watched),
+        database=database,
         feed=feed,
         policy=policy,
         hub=Hub(ChangeReader(feed), policy, clock),
+        watch=ClockWatch(clock, probes.moment(lambda: database.pool)),
+        health=Health("api"),
     )
 
 
@@ -230,6 +243,7 @@ def limits_of(parts: Parts) -> ApiLimits:
         if kind
         for name in kind.fields
     ]
+    metrics.OPERATIONS.tell({*roots, *MEDIA_LABELS})
     documents = map(id_of, trusted_of(parts.settings))
     return ApiLimits(
         parts.settings.limits,
@@ -252,7 +266,21 @@ def gateway_of(parts: Parts, limits: ApiLimits) -> ApiGateway:
         refusals=parts.refusals,
         apps=AppDoor(settings.apps, production=settings.environment == "production"),
         notes=SessionNotes(database, clock, new_uuid),
+        watch=parts.watch,
     )
+
+
+def health_of(parts: Parts, http: httpx.AsyncClient) -> Health:
+    """What it needs, and what it serves some people without: officials need Keycloak, files the scanner."""
+    settings, health = parts.settings, parts.health
+    health.add("database", probes.database(lambda: parts.database.pool))
+    health.add("migrations", probes.migrated(lambda: parts.database.pool, probes.head()))
+    health.add("live", probes.told(lambda: parts.hub.interrupted, "interrupted"), needed=False)
+    for name, realm in (("citizens", settings.identity.citizens), ("officials", settings.identity.officials)):
+        health.add(f"keycloak_{name}", probes.keycloak(lambda: http, realm.issuer), needed=False)
+    if settings.media is not None and settings.media.scanner_socket is not None:
+        health.add("scanner", probes.scanner(settings.media.scanner_socket), needed=False)
+    return health
 
 
 @contextlib.asynccontextmanager
@@ -261,19 +289,28 @@ async def running(parts: Parts, gateway: ApiGateway, limits: ApiLimits) -> Async
     identity = parts.settings.identity
     await parts.database.open()
     await parts.feed.open()
-    authenticator = Authenticator(
-        identity, parts.database.pool, parts.clock, keycloak_http(identity.keycloak_ca_file), limits.of_person
-    )
+    http = keycloak_http(identity.keycloak_ca_file)
+    authenticator = Authenticator(identity, parts.database.pool, parts.clock, http, limits.of_person)
     await authenticator.open()
+    health = health_of(parts, http)
+    with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+        # Not where a test runs the application in a thread.
+        asyncio.get_running_loop().add_signal_handler(DRAIN, health.drain)
+    health.on_drain(parts.hub.drain)
+    if parts.settings.operations is not None:
+        parts.hub.spread_seconds = parts.settings.operations.drain_seconds / 2
     gateway.open(authenticator)
+    samples = (parts.database.sample, parts.feed.sample, parts.hub.sample)
     background = [
         asyncio.create_task(parts.refusals.run(parts.database.engine)),
         asyncio.create_task(authenticator.sweep_forever()),
         asyncio.create_task(parts.hub.run()),
     ]
     log.info("api_started", port=parts.settings.listen_port)
+    shared = parts.settings.workers > 1
     try:
-        yield
+        async with observed("api", parts.settings, health, samples=samples, clock=parts.watch, shared=shared):
+            yield
     finally:
         for task in background:
             task.cancel()
@@ -284,7 +321,7 @@ async def running(parts: Parts, gateway: ApiGateway, limits: ApiLimits) -> Async
         log.info("api_stopped")
 
 
-def create_app() -> Litestar:
+def create_app() -> Serving:
     """The application of one server process; its settings file is named by the environment."""
     logs.configure("api")
     settings = load(Path(os.environ[SETTINGS_VARIABLE]), ApiSettings)
@@ -292,10 +329,10 @@ def create_app() -> Litestar:
     clock, database = parts.clock, parts.database
     limits = limits_of(parts)
     gateway = gateway_of(parts, limits)
-    return Litestar(
+    app = Litestar(
         route_handlers=[
             *(endpoint.handler() for endpoint in endpoints_of(parts, gateway)),
-            *health_routes(database),
+            *health_routes(parts.health),
             backchannel_logout_route(gateway),
             *media_routes(settings, database, clock, gateway),
         ],
@@ -306,6 +343,7 @@ def create_app() -> Litestar:
         # Errors of these few routes are answered without a text of ours or the library's.
         debug=False,
     )
+    return Serving(app, parts.health)
 
 
 def read_secret_key(path: Path) -> bytes:
@@ -331,7 +369,11 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = load(arguments.settings, ApiSettings)
     os.environ[SETTINGS_VARIABLE] = str(arguments.settings)
-    Granian(
+    if settings.workers > 1:
+        # Begun anew, so that each sees at its own start that they count together.
+        metrics.count_together()
+        multiprocessing.set_start_method("spawn")
+    server = Granian(
         "services.api:create_app",
         factory=True,
         interface=Interfaces.ASGI,
@@ -350,7 +392,10 @@ def main() -> None:
         http2_settings=HTTP2Settings(max_headers_size=HEADER_OCTETS, max_concurrent_streams=STREAMS),
         log_access=False,
         workers_kill_timeout=STOP_SECONDS,
-    ).serve()
+    )
+    if settings.operations is not None:
+        drain_before_stop(server, settings.operations.drain_seconds)
+    server.serve()
 
 
 if __name__ == "__main__":

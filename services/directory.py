@@ -11,6 +11,7 @@ import secrets
 import signal
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -31,6 +32,7 @@ from directory.tokens import ClientToken
 from directory.worker import Creations, Worker
 from foundation import logs
 from foundation.clock import Clock, SystemClock
+from foundation.clock_watch import ClockWatch
 from foundation.database.connections import for_asyncpg
 from foundation.database.database import Database
 from foundation.health import Health
@@ -49,10 +51,13 @@ from foundation.settings import (
     load,
 )
 from services import probes
-from services.operations import operations
+from services.observing import observed
 
 WORKERS = 2
 """Requests under way at once: one that waits for Keycloak's timeout must not hold up all others."""
+
+STOP_SECONDS = 12.0
+"""A request asks Keycloak a few times, each for at most 5 s."""
 
 log = structlog.get_logger()
 
@@ -66,34 +71,68 @@ async def main(settings: DirectorySettings) -> None:
         http = await stack.enter_async_context(keycloak_http(settings.keycloak_ca_file, 5.0))
         pool = await stack.enter_async_context(_pool(settings))
         health = health_of(settings, pool, http)
-        await stack.enter_async_context(operations(settings.operations, health))
-        clock = SystemClock()
-        work = [
-            asyncio.create_task(follower.follow(settings.poll_seconds))
-            for follower in followers(settings, pool, http, clock)
-        ]
-        if settings.administration is not None:
-            database = database_of(settings, clock)
-            stack.push_async_callback(database.close)
-            locks = await stack.enter_async_context(_pool(settings, WORKERS))
-            store = Store(pool, locks)
-            worker = administration(settings, settings.administration, database, store, http, clock)
-            work += [
-                asyncio.create_task(worker.work_forever(settings.administration.poll_seconds))
-                for _ in range(WORKERS)
-            ]
-            work.append(asyncio.create_task(worker.watch_forever()))
-        stopping = asyncio.create_task(stop.wait())
+        watch = ClockWatch(SystemClock(), probes.moment(lambda: pool))
+        worker = await _worker(settings, stack, pool, http)
+        samples = () if worker is None else (worker.sample,)
+        await stack.enter_async_context(observed("directory", settings, health, samples=samples, clock=watch))
         log.info("directory_started", poll_seconds=settings.poll_seconds)
-        done, _ = await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
-        health.drain()
-        for task in [*work, stopping]:
-            task.cancel()
-        await asyncio.gather(*work, stopping, return_exceptions=True)
-        for task in done - {stopping}:
-            # A follower ends only by a fault that nobody foresaw: the supervisor starts the process anew.
-            task.result()
+        await _work_until(
+            stop, settings, followers(settings, pool, http, SystemClock()), worker, watch, health
+        )
     log.info("directory_stopped")
+
+
+async def _worker(
+    settings: DirectorySettings, stack: contextlib.AsyncExitStack, pool: asyncpg.Pool, http: httpx.AsyncClient
+) -> Worker | None:
+    if settings.administration is None:
+        return None
+    clock = SystemClock()
+    database = database_of(settings, clock)
+    stack.push_async_callback(database.close)
+    locks = await stack.enter_async_context(_pool(settings, WORKERS))
+    return administration(settings, settings.administration, database, Store(pool, locks), http, clock)
+
+
+async def _work_until(
+    stop: asyncio.Event,
+    settings: DirectorySettings,
+    follow: list[Follower],
+    worker: Worker | None,
+    watch: ClockWatch,
+    health: Health,
+) -> None:
+    """Work while the clock is the database's, for what is asked of Keycloak is signed and dated; then stop.
+
+    Requests under way get some seconds to end; one that is cut off is taken up again where it was.
+    """
+    stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        right = asyncio.create_task(watch.until(right=True))
+        await asyncio.wait([right, stopping], return_when=asyncio.FIRST_COMPLETED)
+        right.cancel()
+        if stop.is_set():
+            break
+        work = [asyncio.create_task(follower.follow(settings.poll_seconds)) for follower in follow]
+        if worker is not None and settings.administration is not None:
+            poll = settings.administration.poll_seconds
+            work += [asyncio.create_task(worker.work_until(stop, poll)) for _ in range(WORKERS)]
+            work.append(asyncio.create_task(worker.watch_forever()))
+        wrong = asyncio.create_task(watch.until(right=False))
+        done, _ = await asyncio.wait([*work, wrong, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            health.drain()
+            # Those who do requests end by themselves between two of them; the others are cut off.
+            await asyncio.wait(work[len(follow) : len(follow) + WORKERS] or [stopping], timeout=STOP_SECONDS)
+        for task in [*work, wrong]:
+            task.cancel()
+        await asyncio.gather(*work, wrong, return_exceptions=True)
+        for task in done - {stopping, wrong}:
+            if not stop.is_set():
+                # A follower ends only by a fault that nobody foresaw: the supervisor starts the process anew.
+                task.result()
+    health.drain()
+    stopping.cancel()
 
 
 def health_of(settings: DirectorySettings, pool: asyncpg.Pool, http: httpx.AsyncClient) -> Health:

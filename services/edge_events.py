@@ -20,12 +20,15 @@ import structlog
 from audit.codes import NotLoggable, check_reason, prefix_of
 from audit.refusals import MAX_NETWORKS, OTHERS
 from foundation import logs
+from foundation.clock import SystemClock
+from foundation.clock_watch import ClockWatch
 from foundation.database.connections import for_asyncpg
 from foundation.health import Health
 from foundation.settings import EdgeEventsSettings, load
+from foundation.telemetry import metrics
 from services import probes
 from services.networks import UNKNOWN
-from services.operations import operations
+from services.observing import observed
 
 LARGEST_FILE = 4 * 1024 * 1024
 _READ = 1024 * 1024
@@ -135,6 +138,8 @@ async def step(settings: EdgeEventsSettings, refusals: Refusals) -> None:
         refusals.drop_old()
         return
     await write(settings, counts)
+    for (_, reason), count in counts.items():
+        metrics.EDGE_REFUSALS.labels(metrics.CODES.of(reason)).inc(count)
     refusals.done(place)
     refusals.turn(place)
 
@@ -147,7 +152,8 @@ async def run(settings: EdgeEventsSettings) -> None:
     refusals = Refusals(settings.refusals_file, settings.edge_pid_file)
     health = Health("edge_events")
     health.add("database", probes.role(settings.database))
-    async with operations(settings.operations, health):
+    clock = ClockWatch(SystemClock(), probes.moment_by_role(settings.database))
+    async with observed("edge_events", settings, health, clock=clock):
         log.info("edge_events_started", poll_seconds=settings.poll_seconds)
         await count_until(stop, settings, refusals, health)
     log.info("edge_events_stopped")
@@ -165,6 +171,7 @@ async def count_until(
             health.drain()
         try:
             await step(settings, refusals)
+            metrics.EDGE_READ.set_to_current_time()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("edge_refusals_not_counted", fault=type(error).__name__)
         if stopping:

@@ -11,6 +11,7 @@ from backend.citizens.service import CitizenService
 from backend.devices.notes import SessionNotes
 from backend.tenancy.service import TenancyService
 from foundation.clock import Clock
+from foundation.clock_watch import ClockWatch
 from foundation.database.database import Database
 from foundation.errors import Refusal
 from foundation.identity import step_up
@@ -50,7 +51,9 @@ class ApiGateway:
         refusals: RefusalCounter,
         apps: AppDoor,
         notes: SessionNotes,
+        watch: ClockWatch | None = None,
     ) -> None:
+        self._watch = watch
         self._apps = apps
         self._notes = notes
         self._limits = limits
@@ -81,8 +84,12 @@ class ApiGateway:
         return Origin(parts.request_id, network, parts.language, kind)
 
     async def before_reading(self, parts: RequestParts, origin: Origin) -> None:
-        """Raise a LimitRefusal when this network must wait, an AppRefusal for an app not served; counted."""
+        """Raise a LimitRefusal when this network must wait, an AppRefusal for an app not served; counted.
+
+        ClockOff is one: by a wrong clock no token, proof or deadline can be judged.
+        """
         try:
+            self._check_clock()
             await self._limits.before_reading(origin, parts.authorization, parts.dpop)
             self._app_of(parts)
         except (LimitRefusal, AppRefusal) as refusal:
@@ -103,6 +110,7 @@ class ApiGateway:
     async def again(self, parts: RequestParts, origin: Origin) -> Principal:
         """Who asks for one more thing on a connection that `authenticate` let in. Raises as that."""
         try:
+            self._check_clock()
             session = await self._door().again(parts.authorization, parts.dpop)
             return await self._principal_of(session, origin)
         except Refusal as refusal:
@@ -115,6 +123,7 @@ class ApiGateway:
             return False
         session = principal.session
         try:
+            self._check_clock()
             await self._door().stays(session, parts.authorization, parts.dpop)
             if isinstance(principal, CitizenPrincipal):
                 return True
@@ -184,6 +193,10 @@ class ApiGateway:
                     await self._tenancy.note_activity(work)
                 await work.record(SIGN_IN)
                 await work.commit()
+
+    def _check_clock(self) -> None:
+        if self._watch is not None:
+            self._watch.check()
 
     def _door(self) -> Authenticator:
         if self._authenticator is None:

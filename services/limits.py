@@ -28,6 +28,7 @@ from foundation.limits.limiter import Limit, Limiter
 from foundation.limits.refusals import LimitRefusal, TooManyRequests
 from foundation.recording import AuditEvent, Recorder
 from foundation.settings import LimitsSettings, OperationRate
+from foundation.telemetry import metrics
 
 MOST_DEVICES = 20_000
 _OPERATION = "operation:"
@@ -52,6 +53,7 @@ class RefusalsOfRequests:
     async def record_refusal(
         self, connection: AsyncConnection, principal: Principal, event: AuditEvent, refusal: Refusal
     ) -> None:
+        metrics.refused(refusal.code)
         request = principal.origin.request_id
         if request in self._watched:
             self._watched[request] += 1
@@ -93,6 +95,9 @@ class ApiLimits:
         self._sign_in = Limit("sign_in", settings.sign_in)
         self._person = Limit("person", settings.person)
         self._operations = settings.of_operations()
+        metrics.LIMITS.tell(
+            {"anonymous", "sign_in", "person", *(f"{_OPERATION}{name}" for name in self._operations)}
+        )
         unknown = self._operations.keys() - set(operations)
         if unknown:
             raise ValueError(f"limits of operations that are not there: {', '.join(sorted(unknown))}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -43,15 +44,19 @@ from foundation.limits.refusals import LimitRefusal
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import AuditEvent
 from foundation.settings import ApiSettings, MediaSettings
+from foundation.telemetry import metrics, traces
 from graphql_schema import transport
 from graphql_schema.errors import INTERNAL, INTERNAL_MESSAGES
 from graphql_schema.execution.run import error_of
+from graphql_schema.http import Seen
 from graphql_schema.transport import Headers, RequestParts
 from services.gateway import ApiGateway
 
 PATH = "/media"
 KIND = "Media"
 UPLOAD_OPERATION = "uploadMedia"
+READ_OPERATION, LINK_OPERATION = "readMedia", "linkMedia"
+MEDIA_LABELS = frozenset({UPLOAD_OPERATION, READ_OPERATION, LINK_OPERATION})
 MEDIA_OPERATIONS = frozenset({UPLOAD_OPERATION})
 """Names that limits may carry."""
 AT_ONCE = 8
@@ -123,8 +128,17 @@ class MediaEndpoint:
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         headers = Headers(tuple(scope["headers"]))
-        parts = _parts_of(scope, headers, str(new_uuid()))
-        with structlog.contextvars.bound_contextvars(request_id=parts.request_id):
+        began, parts = time.perf_counter(), _parts_of(scope, headers, str(new_uuid()))
+        seen = Seen(_operation_of(parts))
+        with (
+            structlog.contextvars.bound_contextvars(request_id=parts.request_id),
+            traces.root(
+                "request",
+                parts.traceparent,
+                ioc_request_id=parts.request_id,
+                ioc_operation=metrics.OPERATIONS.of(seen.operation),
+            ) as span,
+        ):
             try:
                 reply = await self._reply(scope, receive, headers, parts)
             except Refusal as refusal:
@@ -133,6 +147,10 @@ class MediaEndpoint:
                 log.exception("request_failed")
                 error = error_of(INTERNAL, INTERNAL_MESSAGES[parts.language], parts.request_id)
                 reply = _json(HTTPStatus.INTERNAL_SERVER_ERROR, {"errors": [error]})
+            seen.count(reply.status, began)
+            if seen.operation == UPLOAD_OPERATION:
+                metrics.UPLOADS.labels("kept" if reply.status < 400 else "refused").inc()
+            span.tell(http_response_status_code=reply.status)
         await _send(send, reply, parts.request_id, without_body=scope["method"] == "HEAD")
 
     async def _reply(
@@ -330,7 +348,14 @@ def _parts_of(scope: HTTPScope, headers: Headers, request_id: str) -> RequestPar
         language=transport.language_of(headers.one("accept-language")),
         request_id=request_id,
         app=headers.all(apps.HEADER),
+        traceparent=headers.one("traceparent"),
     )
+
+
+def _operation_of(parts: RequestParts) -> str:
+    if parts.method != "POST":
+        return READ_OPERATION
+    return LINK_OPERATION if parts.path.endswith("/links") else UPLOAD_OPERATION
 
 
 def _path(scope: HTTPScope) -> str:

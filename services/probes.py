@@ -1,7 +1,8 @@
 """What the processes need, each as a probe of `foundation.health`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +32,31 @@ def database(pool: Callable[[], Executor]) -> Probe:
         await pool().fetchval("SELECT 1")
 
     return probe
+
+
+def moment(pool: Callable[[], Executor]) -> Callable[[], Awaitable[datetime]]:
+    """What the database's clock says, for `foundation.clock_watch`."""
+
+    async def ask() -> datetime:
+        async with asyncio.timeout(2):
+            found: datetime = await pool().fetchval("SELECT clock_timestamp()")
+        return found
+
+    return ask
+
+
+def moment_by_role(settings: DatabaseSettings) -> Callable[[], Awaitable[datetime]]:
+    """The same for processes that connect when they have something to write."""
+
+    async def ask() -> datetime:
+        connection = await asyncpg.connect(**for_asyncpg(settings), timeout=2)
+        try:
+            found: datetime = await connection.fetchval("SELECT clock_timestamp()", timeout=2)
+        finally:
+            await connection.close(timeout=1)
+        return found
+
+    return ask
 
 
 def role(settings: DatabaseSettings) -> Probe:

@@ -21,12 +21,13 @@ from audit.relay import BATCH, Relay, ship
 from audit.relp import Receiver, RelpConnection, client_context
 from foundation import logs
 from foundation.clock import SystemClock
+from foundation.clock_watch import ClockWatch
 from foundation.database.connections import for_asyncpg
 from foundation.health import Health
 from foundation.ids import new_uuid
 from foundation.settings import DatabaseSettings, RelaySettings, SocSettings, load
 from services import probes
-from services.operations import operations
+from services.observing import observed
 
 SILENT_SECONDS = 120.0
 """A batch may wait a minute for the receiver's word."""
@@ -75,7 +76,8 @@ async def run(settings: RelaySettings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    async with operations(settings.operations, health):
+    clock = ClockWatch(SystemClock(), probes.moment_by_role(settings.database))
+    async with observed("relay", settings, health, clock=clock):
         log.info("relay_started", log=settings.audit.log)
         try:
             with contextlib.suppress(asyncio.CancelledError):

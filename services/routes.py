@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-import asyncpg
-import structlog
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
-from foundation.database.database import Database
+from foundation.health import Health
 from foundation.identity.challenges import IdentityRefusal
 
 if TYPE_CHECKING:
@@ -17,24 +15,17 @@ if TYPE_CHECKING:
 
 LONGEST_LOGOUT = 16_384
 
-log = structlog.get_logger()
 
-
-def health_routes(database: Database) -> Sequence[HTTPRouteHandler]:
-    """`/health/live`: the process answers. `/health/ready`: it can do its work."""
+def health_routes(health: Health) -> Sequence[HTTPRouteHandler]:
+    """`/health/live`: the process answers. `/health/ready`: it can do its work; why not is told elsewhere."""
 
     @get("/health/live")
     async def live() -> Response[None]:
-        return Response(None, status_code=200)
+        return Response(None, status_code=503 if health.silent() else 200)
 
     @get("/health/ready")
     async def ready() -> Response[None]:
-        try:
-            await database.pool.fetchval("SELECT 1", timeout=2)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            log.warning("not_ready", part="database")
-            return Response(None, status_code=503)
-        return Response(None, status_code=200)
+        return Response(None, status_code=200 if (await health.report()).ready else 503)
 
     return [live, ready]
 

@@ -25,6 +25,7 @@ from backend.reports import hand_over
 from backend.statistics import jobs as statistics_jobs
 from foundation import logs
 from foundation.clock import SystemClock
+from foundation.clock_watch import ClockWatch
 from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
 from foundation.directory_queue import DirectoryQueue
@@ -33,7 +34,8 @@ from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
 from foundation.settings import DatabaseSettings, WorkerSettings, load
 from services import housekeeping, probes
-from services.operations import operations
+from services.job_metrics import counted, queue_sample
+from services.observing import observed
 
 CONCURRENCY = 4
 STOP_SECONDS = 20.0
@@ -82,18 +84,45 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
 async def run(settings: WorkerSettings) -> None:
     """Work until SIGTERM or SIGINT; jobs under way get 20 s to end, and who does not is given back."""
     app, database = compose(settings)
+    counted(app)
     await database.open()
     health = health_of(settings, database)
+    clock = ClockWatch(SystemClock(), probes.moment(lambda: database.pool))
+    samples = (queue_sample(database), database.sample)
     try:
-        async with app.open_async(), operations(settings.operations, health):
+        async with (
+            app.open_async(),
+            observed("worker", settings, health, samples=samples, clock=clock),
+        ):
             log.info("worker_started", poll_seconds=settings.poll_seconds)
-            work = asyncio.create_task(serve(app, settings))
+            work = asyncio.create_task(serve_while_right(app, settings, clock))
             stop_on_signals(health, work)
             with contextlib.suppress(asyncio.CancelledError):
                 await work
     finally:
         await database.close()
         log.info("worker_stopped")
+
+
+async def serve_while_right(app: procrastinate.App, settings: WorkerSettings, clock: ClockWatch) -> None:
+    """`serve` while the clock is the database's: a job under a wrong one would sign and date wrongly.
+
+    Jobs wait meanwhile; those under way end. Cancelling ends both.
+    """
+    while True:
+        await clock.until(right=True)
+        work = asyncio.create_task(serve(app, settings))
+        wrong = asyncio.create_task(clock.until(right=False))
+        try:
+            await asyncio.wait([work, wrong], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            wrong.cancel()
+            ended = work.done()
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+        if ended:
+            return
 
 
 async def serve(app: procrastinate.App, settings: WorkerSettings) -> None:
@@ -128,6 +157,7 @@ def health_of(settings: WorkerSettings, database: Database) -> Health:
     """What it needs; without the scanner files wait, everything else goes on."""
     health = Health("worker")
     health.add("database", probes.database(lambda: database.pool))
+    health.add("migrations", probes.migrated(lambda: database.pool, probes.head()))
     if settings.media is not None and settings.media.scanner_socket is not None:
         health.add("scanner", probes.scanner(settings.media.scanner_socket), needed=False)
     return health

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from foundation.phones import KEY_BYTES as PHONE_KEY_SIZE
 from foundation.settings import (
@@ -109,7 +109,7 @@ class Services:
                 environment="development",
                 database=self.backend.settings("backend_worker"),
                 audit=audit,
-                operations=self._operations("worker"),
+                operations=self._operations("worker", disks={"data": self.backend.data}),
                 policies_folder=ROOT / "policies" / "backend",
                 media=self._media(),
                 directory_queue=self._directory_queue("worker"),
@@ -137,7 +137,9 @@ class Services:
             "edge_events": EdgeEventsSettings(
                 environment="development",
                 database=self.backend.settings("backend_edge", pool_size=1),
-                operations=self._operations("edge_events"),
+                operations=self._operations(
+                    "edge_events", certificates={"edge": self.certificates.edge.certificate}
+                ),
                 refusals_file=self.home.folder / "run" / "edge" / "refused.jsonl",
                 edge_pid_file=self.home.folder / "run" / "edge" / "nginx.pid",
             ),
@@ -185,8 +187,8 @@ class Services:
             scanner_socket=ClamAv(self.home).socket,
         )
 
-    def _operations(self, service: str) -> OperationsSettings:
-        return OperationsSettings(port=self.ports.operations(service))
+    def _operations(self, service: str, **more: Any) -> OperationsSettings:
+        return OperationsSettings(port=self.ports.operations(service), **more)
 
     def _directory_queue(self, signer: Literal["api", "worker"]) -> DirectoryQueueSettings:
         return DirectoryQueueSettings(signer=signer, key_file=self.home.secret(f"queue-{signer}.pem"))

@@ -6,10 +6,13 @@ nothing is buffered without end, and nothing is lost.
 """
 
 import asyncio
+import random
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -22,13 +25,18 @@ from foundation.clock import Clock
 from foundation.errors import Forbidden
 from foundation.identity.principal import CitizenPrincipal, Duty, OfficialPrincipal, VerifiedSession
 from foundation.policy.engine import PolicyEngine
+from foundation.telemetry import metrics
 
 QUEUE = 256
 POLL_SECONDS = 0.25
 RETRY_SECONDS = 1.0
+TELL_SECONDS = 60.0
+"""A fault that repeats at one and the same change is told once a minute; the metrics count each."""
 
 Subscriber = CitizenPrincipal | OfficialPrincipal
 OfficialClass = tuple[int, frozenset[int], tuple[Duty, ...], str, bool, str]
+
+_WHY = {TooSlow: "too_slow", SessionOver: "session_over"}
 
 log = structlog.get_logger()
 
@@ -54,6 +62,7 @@ class Subscription:
         """Let the subscriber's iteration end with `why`. The last place of the queue is kept for this."""
         if self.over is None:
             self.over = why
+            metrics.DROPPED.labels(_WHY.get(why, metrics.OTHER)).inc()
             self.queue.put_nowait(None)
 
     async def next(self) -> Change:
@@ -76,6 +85,11 @@ class Hub:
         self._sessions = LiveSessions()
         self._citizens: dict[UUID, set[Subscription]] = defaultdict(set)
         self._officials: dict[OfficialClass, set[Subscription]] = defaultdict(set)
+        self._draining = asyncio.Event()
+        self._told_at = -TELL_SECONDS
+        self.spread_seconds = 0.0
+        self.interrupted = False
+        """Whether the last reading failed: nobody is told of changes meanwhile."""
 
     def __len__(self) -> int:
         return sum(map(len, self._citizens.values())) + sum(map(len, self._officials.values()))
@@ -99,25 +113,59 @@ class Hub:
         with self._sessions.connected(session, over.set):
             await over.wait()
 
+    def drain(self) -> None:
+        """This process is about to end: those who follow are asked to go to another one."""
+        self._draining.set()
+
+    async def moved(self) -> None:
+        """Return some time after `drain` was called: who follows connects again, and not all at once."""
+        await self._draining.wait()
+        await asyncio.sleep(random.uniform(0, self.spread_seconds))  # noqa: S311 - a pause, no secret
+
+    async def sample(self) -> None:
+        """Tell the metrics how many follow."""
+        metrics.SUBSCRIBERS.set(len(self))
+
     async def run(self) -> None:
         """Deliver until cancelled. A database that is away is waited for; nothing is skipped."""
         position = None
         while True:
+            at = None
             try:
                 if position is None:
                     position = await self._reader.head()
                 concerns = await self._reader.after(position)
                 for concern in concerns:
+                    at = concern.change.at
                     self._deliver(concern)
                     position = concern.change.position
                 self._sessions.end(await self._reader.ended_sessions())
                 self._sessions.expire(self._clock.now())
             except Exception:
-                log.exception("feed_interrupted")
+                self._interrupted(at)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
+            self._went_on(at)
             if len(concerns) < self._reader.batch:
                 await asyncio.sleep(POLL_SECONDS)
+
+    def _interrupted(self, at: datetime | None) -> None:
+        """`at` is the moment of the change whose delivery failed; None when it was another step."""
+        self.interrupted = True
+        metrics.FEED_FAULTS.inc()
+        if at is not None:
+            metrics.FEED_LAG.set(max(0.0, (self._clock.now() - at).total_seconds()))
+        if time.monotonic() - self._told_at >= TELL_SECONDS:
+            self._told_at = time.monotonic()
+            log.exception("feed_interrupted")
+
+    def _went_on(self, at: datetime | None) -> None:
+        if self.interrupted:
+            self.interrupted = False
+            self._told_at = -TELL_SECONDS
+            log.info("feed_goes_on")
+        metrics.FEED_READ.set_to_current_time()
+        metrics.FEED_LAG.set(0.0 if at is None else max(0.0, (self._clock.now() - at).total_seconds()))
 
     def _deliver(self, concern: Concern) -> None:
         for subscription in list(self._citizens.get(concern.citizen_id, ())):

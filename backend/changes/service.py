@@ -24,6 +24,10 @@ class FeedService:
         """Return when the session is over, as soon as this process is told."""
         await self._hub.ended(principal.session)
 
+    async def moved(self) -> None:
+        """Return when this process is about to end and who follows is to go to another one."""
+        await self._hub.moved()
+
     async def follow(
         self, principal: Subscriber, after: ChangePosition | None
     ) -> AsyncGenerator[Change, None]:

@@ -2,12 +2,14 @@
 
 import asyncio
 import struct
+import time
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from backend.media.errors import Infected, ScanUnavailable
+from foundation.telemetry import metrics
 
 SECONDS = 30.0
 CHUNK = 65_536
@@ -44,19 +46,25 @@ class ClamdScanner:
 
     async def scan(self, octets: bytes) -> None:
         """Raise Infected or ScanUnavailable."""
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(self._seconds):
                 answer = await self._ask(octets)
+            metrics.SCAN_SECONDS.observe(time.perf_counter() - began)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             self._unscanned(type(error).__name__)
             return
         if answer.endswith(" FOUND"):
             log.warning("media_infected", finding=answer.removeprefix("stream: ").removesuffix(" FOUND"))
+            metrics.SCANS.labels("infected").inc()
             raise Infected
         if answer != "stream: OK":
             self._unscanned(answer)
+            return
+        metrics.SCANS.labels("clean").inc()
 
     def _unscanned(self, why: str) -> None:
+        metrics.SCANS.labels("unscanned").inc()
         log.warning("media_unscanned", why=why[:200], refused=self._required)
         if self._required:
             raise ScanUnavailable

@@ -24,6 +24,7 @@ from foundation.policy.engine import PolicyEngine
 from foundation.policy.entities import Resource
 from foundation.policy.errors import PolicyDenied, PolicyRefusal
 from foundation.recording import Activity, AuditEvent
+from foundation.telemetry import metrics
 
 _ACTION = "report.read"
 # Units' ids begin at 1, and no citizen has the nil UUID.
@@ -119,6 +120,7 @@ class ReportFilter:
     async def _alarm(
         self, principal: CitizenPrincipal | OfficialPrincipal, listed_by: str, code: str
     ) -> None:
+        metrics.POLICY_MISMATCHES.inc()
         log.error("policy.filter_mismatch", action=_ACTION, listed_by=listed_by)
         event = AuditEvent("policy.mismatch", activity=Activity.READ, resource=f"report:{code}")
         await self._database.record_refusal(principal, event, _ListedWrongly())

@@ -13,6 +13,7 @@ from foundation.errors import Refusal
 from foundation.identity.principal import Principal
 from foundation.recording import AuditEvent, Recorder
 from foundation.settings import DatabaseSettings
+from foundation.telemetry import metrics
 
 CONNECT_SECONDS = 10
 
@@ -45,6 +46,15 @@ class Database:
             timeout=CONNECT_SECONDS,
         )
 
+    async def sample(self) -> None:
+        """Tell the metrics how many connections are in use."""
+        name, size = self._settings.user, self._settings.pool_size
+        metrics.POOL_SIZE.labels(f"{name}_write").set(size)
+        metrics.POOL_USED.labels(f"{name}_write").set(self._engine.pool.checkedout())  # type: ignore[attr-defined]  # of a queue pool
+        if self._pool is not None:
+            metrics.POOL_SIZE.labels(f"{name}_read").set(size)
+            metrics.POOL_USED.labels(f"{name}_read").set(self._pool.get_size() - self._pool.get_idle_size())
+
     async def close(self) -> None:
         """Let go of every connection."""
         await self._engine.dispose()
@@ -60,11 +70,11 @@ class Database:
 
     def unit_of_work(self, principal: Principal, intent: AuditEvent) -> UnitOfWork:
         """A transaction that changes something; `intent` is what a refusal inside it is recorded as."""
-        return UnitOfWork(self._engine, principal, self._recorder, intent)
+        return UnitOfWork(self._engine, principal, self._recorder, intent, f"{self._settings.user}_write")
 
     def read_scope(self, principal: Principal, intent: AuditEvent) -> ReadScope:
         """A transaction that only reads; `intent` is what a refusal inside it is recorded as."""
-        return ReadScope(self.pool, principal, intent, self.record_refusal)
+        return ReadScope(self.pool, principal, intent, self.record_refusal, f"{self._settings.user}_read")
 
     async def record_refusal(self, principal: Principal, intent: AuditEvent, refusal: Refusal) -> None:
         """Record a refusal in a transaction of its own."""

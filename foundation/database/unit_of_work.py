@@ -1,5 +1,6 @@
 """The unit of work: one transaction, the principal set in it, nothing kept unless `commit()` was called."""
 
+import time
 from types import TracebackType
 
 from sqlalchemy import text
@@ -10,6 +11,7 @@ from foundation.deadline import no_way_back
 from foundation.errors import Refusal
 from foundation.identity.principal import Principal
 from foundation.recording import AuditEvent, Recorder
+from foundation.telemetry import metrics, traces
 
 
 class UnrecordedChange(RuntimeError):
@@ -28,20 +30,34 @@ class UnitOfWork:
     connection: AsyncConnection
 
     def __init__(
-        self, engine: AsyncEngine, principal: Principal, recorder: Recorder, intent: AuditEvent
+        self,
+        engine: AsyncEngine,
+        principal: Principal,
+        recorder: Recorder,
+        intent: AuditEvent,
+        pool: str = "write",
     ) -> None:
         self._engine = engine
         self._recorder = recorder
         self._recorded = False
+        self._pool = pool
+        self._committed = False
         self.principal = principal
         self.intent = intent
 
     async def __aenter__(self) -> "UnitOfWork":
-        self.connection = await self._engine.connect()
+        self._span = traces.span("unit of work", ioc_action=self.intent.action).__enter__()
         try:
-            await self._begin()
-        except BaseException:
-            await self._discard()
+            with metrics.waiting_for(self._pool):
+                self.connection = await self._engine.connect()
+            self._began = time.perf_counter()
+            try:
+                await self._begin()
+            except BaseException:
+                await self._discard()
+                raise
+        except BaseException as error:
+            self._span.__exit__(type(error), error, None)
             raise
         return self
 
@@ -64,11 +80,22 @@ class UnitOfWork:
             raise UnrecordedChange(self.intent.action)
         await self.session.flush()
         no_way_back()
-        await self.connection.commit()
+        with traces.span("commit"):
+            await self.connection.commit()
+        self._committed = True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        try:
+            await self._leave(error)
+        finally:
+            end = "commit" if self._committed else "rollback"
+            metrics.TRANSACTION_SECONDS.labels("write", end).observe(time.perf_counter() - self._began)
+            self._span.tell(ioc_outcome=end)
+            self._span.__exit__(kind, error, trace)
+
+    async def _leave(self, error: BaseException | None) -> None:
         try:
             await self.session.close()
             await self.connection.rollback()

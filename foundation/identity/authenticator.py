@@ -23,6 +23,7 @@ from foundation.identity.challenges import (
     Unauthenticated,
 )
 from foundation.identity.client_assertion import ClientAssertion
+from foundation.identity.counted_http import CountedTransport
 from foundation.identity.introspection import Introspector
 from foundation.identity.logout_tokens import LogoutTokenVerifier
 from foundation.identity.principal import VerifiedSession
@@ -198,5 +199,8 @@ def keycloak_http(ca_file: Path, seconds: float = 3.0) -> httpx.AsyncClient:
     """The client for Keycloak: TLS with our CA alone, short timeouts, no redirects."""
     context = ssl.create_default_context(cafile=str(ca_file))
     return httpx.AsyncClient(
-        verify=context, timeout=httpx.Timeout(seconds), follow_redirects=False, trust_env=False
+        transport=CountedTransport(httpx.AsyncHTTPTransport(verify=context, trust_env=False)),
+        timeout=httpx.Timeout(seconds),
+        follow_redirects=False,
+        trust_env=False,
     )

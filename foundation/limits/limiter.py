@@ -21,6 +21,7 @@ import structlog
 
 from foundation.limits.refusals import LimitsUnavailable, TooManyRequests
 from foundation.settings import Rate
+from foundation.telemetry import metrics
 
 MOST_KEYS = 20_000
 """Of whom a process remembers leases and refusals. Forgetting costs a round trip, never a limit."""
@@ -155,6 +156,7 @@ class Limiter:
             if not self._away:
                 log.warning("limits_unavailable", fault=type(error).__name__)
             self._away = True
+            metrics.LIMITS_AWAY.inc()
             raise LimitsUnavailable(RETRY_UNAVAILABLE) from error
         if self._away:
             log.info("limits_available")
@@ -171,6 +173,7 @@ class Limiter:
         new = now - key.told_at >= TOLD_SECONDS
         if new:
             key.told_at = now
+        metrics.LIMITED.labels(metrics.LIMITS.of(limit.name)).inc()
         return TooManyRequests(limit.name, max(1, math.ceil(key.refused_until - now)), new=new)
 
     def _spend(self, key: _Key, count: int) -> bool:

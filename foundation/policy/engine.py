@@ -43,6 +43,7 @@ from foundation.policy.entities import (
 from foundation.policy.errors import PolicyDenied, PolicyErrored, PolicyInvalid, PolicyRefusal
 from foundation.policy.reads import Reads, may_apply, reads_of
 from foundation.policy.shapes import Shape, shape_of
+from foundation.telemetry import traces
 
 Effect = Literal["permit", "forbid"]
 _ACTION = re.compile(
@@ -140,7 +141,8 @@ class PolicyEngine:
         both are `foundation.errors.Forbidden`.
         """
         try:
-            outcome = self._decide(principal, action, resource, now)
+            with traces.span("policy", ioc_action=action):
+                outcome = self._decide(principal, action, resource, now)
         except PolicyErrored as error:
             _log.error("policy.errored", action=action, resource_type=resource.type, reason=error.reason)
             raise

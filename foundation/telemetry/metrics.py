@@ -73,6 +73,7 @@ OPERATIONS = Names()
 CODES = Names()
 LIMITS = Names()
 TASKS = Names()
+REALMS = Names()
 
 # ---- requests
 REQUESTS = _counter("requests", "GraphQL requests by root field and outcome", "operation", "outcome")
@@ -146,6 +147,10 @@ DIRECTORY_REQUESTS = _gauge(
 DIRECTORY_OLDEST = _gauge(
     "directory_oldest_waiting_seconds", "Age of the oldest request that is not done", several="livemax"
 )
+DIRECTORY_READ = _gauge(
+    "directory_read_timestamp_seconds", "When the directory's queue was last counted", several="livemax"
+)
+DIRECTORY_DONE = _counter("directory_requests_done", "Requests that ended, by outcome", "outcome")
 EVENTS_READ = _gauge(
     "keycloak_events_read_timestamp_seconds",
     "When Keycloak's events were last read, by realm and kind",
@@ -175,7 +180,9 @@ CHECKS = _gauge("check_ready", "1 when a part does what it is needed for", "part
 CERTIFICATE_ENDS = _gauge(
     "certificate_ends_timestamp_seconds", "When a certificate runs out", "name", several="livemin"
 )
-CLOCK_OFFSET = _gauge("clock_offset_seconds", "This clock minus the database's", several="livemax")
+CLOCK_OFFSET = _gauge(
+    "clock_offset_seconds", "How far this clock is from the database's, either way", several="livemax"
+)
 DISK_FREE = _gauge("disk_free_ratio", "What is free of a disk", "place", several="livemin")
 BACKUP_ENDED = _gauge(
     "backup_ended_timestamp_seconds", "When the newest good backup was finished", "part", several="livemax"

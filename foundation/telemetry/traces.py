@@ -7,6 +7,7 @@ their texts may hold what was written. Sent by OTLP over HTTP in Protobuf, from 
 collector is away.
 """
 
+import contextlib
 import functools
 import random
 import re
@@ -117,7 +118,9 @@ class _Recorded(Span):
             self._span.set_status(Status(StatusCode.ERROR))
         self._span.end()
         if self._token is not None:
-            _here.reset(self._token)
+            # Closed by another task, it ends in another context: there is nothing to restore.
+            with contextlib.suppress(ValueError):
+                _here.reset(self._token)
 
 
 _NAMES = {name.replace(".", "_"): name for name in ATTRIBUTES}
@@ -145,7 +148,7 @@ def configure(settings: TracingSettings | None, service: str, exporter: SpanExpo
 
 def close() -> None:
     """Send what waits, for a few seconds at most, and trace no more."""
-    global _tracing  # noqa: PLW0603 - as above
+    global _tracing
     if _tracing is not None:
         tracing, _tracing = _tracing, None
         tracing.provider.shutdown()

@@ -22,6 +22,7 @@ from foundation.identity.principal import (
     Principal,
 )
 from foundation.recording import Activity, AuditEvent
+from foundation.telemetry import metrics, traces
 from graphql_schema.context import Codecs, GraphQLContext
 from graphql_schema.execution.documents import Document, Documents
 from graphql_schema.execution.run import formatted
@@ -134,6 +135,10 @@ class LiveOperations:
                 return
             await asyncio.sleep(max(0.0, begun + WATCH_SECONDS - asyncio.get_running_loop().time()))
 
+    async def moved(self) -> None:
+        """Return when this process is about to end, not all at once: who follows goes to another one."""
+        await self._services.feed.moved()
+
     @asynccontextmanager
     async def counted(self, principal: Principal) -> AsyncIterator[None]:
         """One more thing that a person follows, while it lasts. Raises TooManyFollowing, recorded."""
@@ -174,8 +179,14 @@ class LiveOperations:
         """
         context = self._context(principal, parts)
         respond = compiled(self._schema._schema, document)
-        async with self._gateway.limited(principal, (*document.roots, document.id)):
-            source = await self._begin(document, variables, context, plain=respond is not None)
+        with traces.root(
+            "subscription",
+            parts.traceparent,
+            ioc_request_id=parts.request_id,
+            ioc_operation=metrics.OPERATIONS.of(document.roots[0]),
+        ):
+            async with self._gateway.limited(principal, (*document.roots, document.id)):
+                source = await self._begin(document, variables, context, plain=respond is not None)
         if isinstance(source, ExecutionResult):
             yield _body_of(source, context)
             return

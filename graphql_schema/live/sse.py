@@ -1,7 +1,8 @@
 """Server-sent events (the protocol of graphql-sse, distinct connections): POST /graphql/stream.
 
 Token and proof as on /graphql, the proof for this path. The stream ends with `complete`; when the session
-ends or the client reads too slowly, an `errors`-only `next` says so before: resume after the last cursor.
+ends or the client reads too slowly, an `errors`-only `next` says so before. `complete` without one: the
+process is about to end. Connect again and resume after the last cursor.
 """
 
 import asyncio
@@ -90,14 +91,19 @@ class EventStream:
         writing = asyncio.create_task(self._write(principal, document, request, parts, send))
         leaving = asyncio.create_task(_left(receive))
         watching = asyncio.create_task(self._live.watch(parts, principal))
-        tasks = (writing, leaving, watching)
+        moving = asyncio.create_task(self._live.moved())
+        tasks = (writing, leaving, watching, moving)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if done == {watching}:
+        if moving in done and writing not in done:
+            # Not an error: connect again, resume after the last cursor.
+            with contextlib.suppress(TimeoutError):
+                await _event(send, b"event: complete\ndata:\n\n", more=False)
+        elif done == {watching}:
             await _say_end(send, SessionOver, parts)
 
     async def _write(

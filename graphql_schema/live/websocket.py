@@ -2,7 +2,8 @@
 
 Token and proof come in `connection_init` as {"authorization": "DPoP …", "dpop": "…"}; the proof names GET and
 the https URL. Close codes: the protocol's own (4400, 4406, 4408, 4409, 4429), 4401 when the caller is not let
-in or the session or token ends, 4430 when the client reads too slowly: resume after the last cursor.
+in or the session or token ends, 4430 when the client reads too slowly, 1012 when the process is about to end:
+connect again and resume after the last cursor.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ MOST_BEGUN = 20
 """Subscriptions of a connection, those included that are about to be refused."""
 BAD_MESSAGE, NOT_LET_IN, BAD_PROTOCOL, TOO_LATE = 4400, 4401, 4406, 4408
 KNOWN_ID, TOO_MANY, READS_TOO_SLOWLY, FAULT = 4409, 4429, 4430, 1011
+RESTART = 1012
 
 log = structlog.get_logger()
 
@@ -120,20 +122,23 @@ class WebSocketConnection:
         pinging = asyncio.create_task(self._ping())
         listening = asyncio.create_task(self._listen())
         watching = asyncio.create_task(self._live.watch(self._parts, principal))
+        moving = asyncio.create_task(self._live.moved())
         try:
-            waited: list[asyncio.Future[Any]] = [listening, pinging, watching, self._ended]
+            waited: list[asyncio.Future[Any]] = [listening, pinging, watching, moving, self._ended]
             done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if self._ended in done:
                 raise self._ended.result()
             for task in (listening, pinging):
                 if task in done:
                     task.result()  # raises Closed
+            if moving in done:
+                raise Closed(RESTART, "restart")
             watching.result()
             raise Closed(NOT_LET_IN, "identity.session_ended")
         finally:
-            for task in (listening, pinging, watching):
+            for task in (listening, pinging, watching, moving):
                 task.cancel()
-            await asyncio.gather(listening, pinging, watching, return_exceptions=True)
+            await asyncio.gather(listening, pinging, watching, moving, return_exceptions=True)
 
     async def _listen(self) -> None:
         while True:

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import RunningStack
 
@@ -83,3 +85,40 @@ def test_only_keycloaks_cluster_listens_on_a_port_and_on_the_loopback_alone(
         with cluster.connect() as connection:
             listening[cluster.name] = connection.execute("SHOW listen_addresses").fetchone()
     assert listening == {"backend": ("",), "vault": ("",), "keycloak": ("127.0.0.1",)}
+
+
+PROCESSES = ["api", "worker", "relay", "directory", "edge_events"]
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+async def test_each_process_is_ready_and_says_what_of(running_stack: RunningStack, process: str) -> None:
+    port = running_stack.stack.ports.operations(process)
+    async with httpx.AsyncClient(trust_env=False) as operator:
+        answer = await operator.get(f"http://127.0.0.1:{port}/health/ready")
+        alive = await operator.get(f"http://127.0.0.1:{port}/health/live")
+    found = {name: check["state"] for name, check in answer.json()["checks"].items()}
+    assert (answer.status_code, alive.status_code) == (200, 200)
+    assert {"database", "clock"} <= found.keys()
+    assert (found["database"], found["clock"]) == ("ready", "ready")
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+async def test_each_process_shows_its_metrics_on_the_loopback_alone(
+    running_stack: RunningStack, process: str
+) -> None:
+    port = running_stack.stack.ports.operations(process)
+    async with httpx.AsyncClient(trust_env=False) as operator:
+        answer = await operator.get(f"http://127.0.0.1:{port}/metrics")
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    checks = {sample.labels["part"] for sample in families["ioc_check_ready"].samples}
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert {"database", "clock"} <= checks
+    assert families["ioc_clock_offset_seconds"].samples[0].value < 2
+
+
+async def test_metrics_and_reasons_are_not_behind_the_edge(running_stack: RunningStack) -> None:
+    edge = running_stack.endpoints.api_url
+    context = ssl.create_default_context(cafile=str(running_stack.endpoints.ca_file))
+    async with httpx.AsyncClient(verify=context, trust_env=False) as stranger:
+        assert (await stranger.get(f"{edge}/metrics")).status_code == 404
+        assert (await stranger.get(f"{edge}/health/ready")).status_code == 404
