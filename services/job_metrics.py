@@ -9,10 +9,17 @@ import procrastinate
 from opentelemetry.trace import SpanKind
 from sqlalchemy import text
 
+from backend.deadlines.alarms import alarms_on
+from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
+from foundation.identity.principal import Origin, SystemPrincipal
+from foundation.recording import Activity, AuditEvent
 from foundation.telemetry import metrics, traces
 from services.observing import Sample
 
+NOWHERE = "0.0.0.0"  # noqa: S104 - a process has no network; nothing is bound to this
+_CALENDAR_SECONDS = 60.0
+_CONFIRMED = text("SELECT year FROM deadlines.year WHERE year >= :year")
 _QUEUE = text(
     """
     SELECT count(*) FILTER (WHERE status = 'todo') AS todo,
@@ -51,6 +58,24 @@ def _counted(name: str, run: Callable[..., Any]) -> Callable[..., Any]:
             metrics.JOB_SECONDS.labels(label).observe(time.perf_counter() - began)
 
     return counting
+
+
+def calendar_sample(database: Database, clock: Clock) -> Sample:
+    """How many years there are whose days off nobody has confirmed; looked up once a minute."""
+    looked_at = [-_CALENDAR_SECONDS]
+    principal = SystemPrincipal(Origin("calendar-sample", NOWHERE), "calendar_watch")
+    intent = AuditEvent("calendar.watch", activity=Activity.READ)
+
+    async def sample_calendar() -> None:
+        if time.monotonic() - looked_at[0] < _CALENDAR_SECONDS:
+            return
+        today = clock.now().astimezone(HANOI).date()
+        async with database.unit_of_work(principal, intent) as work:
+            rows = await work.connection.execute(_CONFIRMED, {"year": today.year})
+            metrics.YEARS_MISSING.set(len(alarms_on(today, frozenset(rows.scalars()))))
+        looked_at[0] = time.monotonic()
+
+    return sample_calendar
 
 
 def queue_sample(database: Database) -> Sample:

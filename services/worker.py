@@ -34,8 +34,9 @@ from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
 from foundation.settings import DatabaseSettings, WorkerSettings, load
 from services import housekeeping, probes
-from services.job_metrics import counted, queue_sample
-from services.observing import observed
+from services.disk_alarm import DiskAlarm
+from services.job_metrics import calendar_sample, counted, queue_sample
+from services.observing import disks_of, observed
 
 CONCURRENCY = 4
 STOP_SECONDS = 20.0
@@ -88,7 +89,13 @@ async def run(settings: WorkerSettings) -> None:
     await database.open()
     health = health_of(settings, database)
     clock = ClockWatch(SystemClock(), probes.moment(lambda: database.pool))
-    samples = (queue_sample(database), database.sample)
+    alarm = DiskAlarm(database, disks_of(settings), SystemClock(), new_uuid)
+    samples = (
+        queue_sample(database),
+        calendar_sample(database, SystemClock()),
+        database.sample,
+        alarm.sample,
+    )
     try:
         async with (
             app.open_async(),

@@ -1,4 +1,4 @@
-"""What is counted, and how Prometheus reads it: `docs/operations/metrics.md` says what each number is for.
+"""What is counted, and how Prometheus reads it: `docs/operations/observability.md` says what each number is for.
 
 Every label has few values, all of our own vocabulary: names of root fields, codes of errors, kinds of parts.
 Whatever else comes is counted as "other", so that nobody outside can make a series and nothing of a person
@@ -139,6 +139,10 @@ JOBS_OLDEST = _gauge(
     "jobs_oldest_waiting_seconds", "How long the oldest job waits that could have run", several="livemax"
 )
 JOBS_READ = _gauge("jobs_read_timestamp_seconds", "When the queue was last counted", several="livemax")
+
+YEARS_MISSING = _gauge(
+    "calendar_years_missing", "Years whose days off nobody has confirmed", several="livemax"
+)
 
 # ---- directory and Keycloak
 DIRECTORY_REQUESTS = _gauge(

@@ -49,9 +49,13 @@ class FakeFeed:
     after: list[ChangePosition | None] = field(default_factory=list)
     followers: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    moving: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def ended(self, principal: Any) -> None:
         await self.over.wait()
+
+    async def moved(self) -> None:
+        await self.moving.wait()
 
     async def since(self, principal: Any, after: ChangePosition | None, first: int) -> ChangePage:
         self.after.append(after)
