@@ -1,7 +1,7 @@
 -- What a process asks before it takes work: how far the database is migrated.
 
 CREATE FUNCTION platform.migration() RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = ''
 AS $$ SELECT max(version_num::text) FROM migration.alembic_version $$;
 REVOKE EXECUTE ON FUNCTION platform.migration FROM PUBLIC;
 GRANT USAGE ON SCHEMA platform TO backend_relay, backend_directory;
