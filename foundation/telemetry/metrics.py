@@ -1,4 +1,4 @@
-"""What is counted, and how Prometheus reads it: `docs/operations/observability.md` says what each number is for.
+"""What is counted, and how Prometheus reads it: `docs/operations/observability.md` says what for.
 
 Every label has few values, all of our own vocabulary: names of root fields, codes of errors, kinds of parts.
 Whatever else comes is counted as "other", so that nobody outside can make a series and nothing of a person
