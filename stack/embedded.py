@@ -145,7 +145,8 @@ class EmbeddedStack:
             if self.snapshot is not None and self.snapshot.exists():
                 self.snapshot.bring_secrets(self.home)
             self.mail.prepare()
-            realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url, self.ports.mail)
+            mail = realms.MailServer(port=self.ports.mail)
+            realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url, mail)
             self.services.write_settings()
         with self.step("Keycloak's program"):
             self.keycloak.distribution.ensure(self.home.log("keycloak-build"))

@@ -7,14 +7,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from stack import edge_files
 from stack.errors import StackError
 
 _SEARCH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 _JAVA_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless", "default-jre-headless")
 _MINIMUM_JAVA = 17
-EDGE_MODULE = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
-EDGE_RULES = Path("/usr/share/modsecurity-crs/rules")
-EDGE_UNICODE = Path("/etc/nginx/unicode.mapping")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +34,10 @@ def requirements(needs_maven: bool) -> list[Requirement]:
         Requirement("nginx", program("nginx") is not None, ("nginx",)),
         Requirement(
             "nginx's ModSecurity",
-            EDGE_MODULE.exists() and EDGE_UNICODE.exists(),
+            edge_files.MODULE.exists() and edge_files.UNICODE.exists(),
             ("libnginx-mod-http-modsecurity",),
         ),
-        Requirement("the OWASP Core Rule Set", EDGE_RULES.is_dir(), ("modsecurity-crs",)),
+        Requirement("the OWASP Core Rule Set", edge_files.CORE_RULES_FOLDER.is_dir(), ("modsecurity-crs",)),
         Requirement("ClamAV", program("clamd") is not None, ("clamav-daemon",)),
         Requirement(f"Java {_MINIMUM_JAVA}", _java_version() >= _MINIMUM_JAVA, _JAVA_PACKAGES),
     ]

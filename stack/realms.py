@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,11 +41,24 @@ OTP_PARAMETERS = {
 Json = dict[str, Any]
 
 
-def render(people_file: Path, home: Path, keycloak_url: str, api_url: str, mail_port: int = 25) -> None:
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where Keycloak's letters go, by STARTTLS. The account's password lies in HOME/secrets/keycloak-mail."""
+
+    port: int = 25
+    host: str = "localhost"
+    user: str = MAIL_USER
+    sender: str = "khong-tra-loi@ioc.hanoi.test"
+
+
+def render(
+    people_file: Path, home: Path, keycloak_url: str, api_url: str, mail: MailServer | None = None
+) -> None:
     """Write HOME/keycloak/import/*-realm.json, HOME/secrets/people.json and the confidential clients' keys.
 
     A client has one key, HOME/secrets/keycloak-<client_id>.pem, in both realms.
     """
+    mail = mail or MailServer()
     vault = home / "secrets"
     vault.mkdir(mode=0o700, parents=True, exist_ok=True)
     people = _people(people_file, vault / "people.json")
@@ -58,8 +72,10 @@ def render(people_file: Path, home: Path, keycloak_url: str, api_url: str, mail_
     ):
         values = {
             "API_URL": api_url,
-            "MAIL_PORT": str(mail_port),
-            "MAIL_USER": MAIL_USER,
+            "MAIL_HOST": mail.host,
+            "MAIL_PORT": str(mail.port),
+            "MAIL_FROM": mail.sender,
+            "MAIL_USER": mail.user,
             "MAIL_PASSWORD": password(mail_password_file(home)),
             "KEYCLOAK_HOST": urlsplit(keycloak_url).hostname or "localhost",
             "USER_PROFILE": json.dumps(_template(profile), ensure_ascii=False),

@@ -19,6 +19,7 @@ from foundation.settings import (
     ApiSettings,
     DatabaseSettings,
     DirectorySettings,
+    EdgeEventsSettings,
     RelaySettings,
     Section,
     WorkerSettings,
@@ -27,17 +28,25 @@ from foundation.settings import (
 from stack import keycloak
 from stack.certificates import RELAY_NAME
 from stack.home import ROOT
+from stack.ports import Ports
 from stack.postgres import PostgresCluster, binaries
-from stack.settings_files import write_settings
 from tests.conftest import RunningStack
 
 IMAGES = ROOT / "deploy" / "images"
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-JOBS = {"migrate-backend", "migrate-vault", "passwords-backend", "seed"}
+JOBS = {"migrate-backend", "migrate-vault", "passwords-backend", "seed", "signatures"}
+OPERATED = {"api", "worker", "relay", "directory", "edge_events"}
+"""Our services: each tells on its own loopback whether it is ready."""
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
-_VALUES = {"IOC_API_PORT": "8443", "IOC_KEYCLOAK_PORT": "8444", "IOC_SOC_PORT": "20514"}
+_VALUES = {
+    "IOC_API_HOST": "api.example",
+    "IOC_API_PORT": "8443",
+    "IOC_KEYCLOAK_HOST": "id.example",
+    "IOC_KEYCLOAK_PORT": "8444",
+    "IOC_SOC_PORT": "20514",
+}
 
 
 def filled(text: str) -> str:
@@ -80,15 +89,63 @@ def test_networks_are_the_zones() -> None:
         for zone in service.get("networks", ()):
             members[zone].add(name)
     assert members == {
-        "edge": {"api", "keycloak"},
-        "identity": {"api", "keycloak", "directory"},
+        "edge": {"edge"},
+        "application": {"edge", "api", "keycloak", "directory"},
         "keycloak-data": {"keycloak", "postgres-keycloak"},
+        "outside": {"keycloak", "worker", "signatures", "clamav-signatures"},
         "soc": {"relay", "soc"},
+        "vault": set(),
     }
 
 
-def test_only_api_and_keycloak_are_published() -> None:
-    assert {name for name, service in SERVICES.items() if "ports" in service} == {"api", "keycloak"}
+def test_no_way_leads_out_of_the_inner_zones() -> None:
+    inner = {zone for zone, network in COMPOSE["networks"].items() if network.get("internal") is True}
+    assert inner == {"application", "keycloak-data", "vault"}
+
+
+def test_the_edge_alone_is_published() -> None:
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"edge"}
+
+
+def test_scanner_has_no_network_and_changes_no_signature() -> None:
+    scanner = SERVICES["clamav"]
+    assert scanner["network_mode"] == "none"
+    assert "clamav-signatures:/var/lib/clamav:ro" in scanner["volumes"]
+
+
+def test_edges_account_counts_its_refusals_and_ends_no_other_process() -> None:
+    edge, events = SERVICES["edge"], SERVICES["edge_events"]
+    assert events["user"] == edge["user"]
+    assert (events["pid"], [name for name, one in SERVICES.items() if "pid" in one]) == (
+        "service:edge",
+        ["edge_events"],
+    )
+    assert set(edge["volumes"]) <= set(events["volumes"])
+
+
+@pytest.mark.parametrize("name", sorted(OPERATED))
+def test_service_is_asked_where_it_answers(name: str) -> None:
+    text = tomllib.loads(filled(COMPOSE["configs"][name]["content"]))
+    check = ["CMD", "python", "/app/healthy.py", "operations", str(text["operations"]["port"])]
+    assert SERVICES[name]["healthcheck"]["test"] == check
+
+
+def test_every_volume_is_declared_and_used() -> None:
+    mounted = [volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", ())]
+    named = {volume for volume in mounted if not volume.startswith((".", "$"))}
+    assert named == set(COMPOSE["volumes"])
+
+
+def test_each_thing_waited_for_is_a_service_that_can_come_to_it() -> None:
+    waited = {
+        (other, how["condition"])
+        for service in SERVICES.values()
+        for other, how in service.get("depends_on", {}).items()
+    }
+    ends = {name for name, condition in waited if condition == "service_completed_successfully"}
+    assert {name for name, _ in waited} <= set(SERVICES)
+    assert ends <= JOBS
+    assert {name for name, condition in waited if condition == "service_healthy"}.isdisjoint(JOBS)
 
 
 def test_each_secret_is_a_file_that_somebody_reads() -> None:
@@ -121,6 +178,7 @@ def test_no_secret_stands_in_environment_or_command() -> None:
         ("worker", WorkerSettings, "worker"),
         ("relay", RelaySettings, "relay"),
         ("directory", DirectorySettings, "directory"),
+        ("edge_events", EdgeEventsSettings, "edge_events"),
         ("migrations-backend", DatabaseSettings, "migrate-backend"),
         ("migrations-vault", DatabaseSettings, "migrate-vault"),
     ],
@@ -137,9 +195,9 @@ def test_settings_are_read_by_their_service_and_name_its_own_secrets(
 
 
 def test_services_run_as_in_production() -> None:
-    texts = {name: tomllib.loads(filled(config["content"])) for name, config in COMPOSE["configs"].items()}
+    texts = {name: tomllib.loads(filled(COMPOSE["configs"][name]["content"])) for name in OPERATED}
     found = {name: text["environment"] for name, text in texts.items() if "environment" in text}
-    assert found == dict.fromkeys(("api", "worker", "relay", "directory"), "production")
+    assert found == dict.fromkeys(OPERATED, "production")
 
 
 def test_keycloak_is_the_version_and_build_of_the_embedded_stack() -> None:
@@ -220,30 +278,21 @@ def test_passwords_are_set_from_their_files(
     assert sign_in(backend_cluster, "trial_app", "postgres", "first") == "trial_app"
 
 
-def test_health_of_a_database_role(backend_cluster: PostgresCluster, tmp_path: Path) -> None:
-    settings = WorkerSettings(
-        environment="production",
-        database=backend_cluster.settings("backend_migrator"),
-        audit=msgspec.convert({"log": "backend"}, WorkerSettings.__annotations__["audit"]),
-        policies_folder=tmp_path,
-    )
-    write_settings(tmp_path / "worker.toml", settings)
-    check = [sys.executable, IMAGES / "healthy.py", "database", tmp_path / "worker.toml"]
-    assert subprocess.run(check, check=False, capture_output=True).returncode == 0
-    absent = msgspec.structs.replace(settings.database, port=settings.database.port + 1)
-    write_settings(tmp_path / "worker.toml", msgspec.structs.replace(settings, database=absent))
-    assert subprocess.run(check, check=False, capture_output=True).returncode != 0
+def test_health_of_a_service(running_stack: RunningStack) -> None:
+    check = [sys.executable, IMAGES / "healthy.py", "operations"]
+    port = str(running_stack.stack.ports.operations("api"))
+    assert subprocess.run([*check, port], check=False, capture_output=True).returncode == 0
+    nobody = str(Ports.unused().api)
+    assert subprocess.run([*check, nobody], check=False, capture_output=True).returncode != 0
 
 
-def test_health_of_the_api(running_stack: RunningStack) -> None:
-    ports, authority = running_stack.stack.ports, running_stack.endpoints.ca_file
-    caller = running_stack.stack.certificates.edge_client
-    check = [sys.executable, IMAGES / "healthy.py", "api", "localhost", str(ports.api), authority]
-    check += [caller.certificate, caller.key]
-    assert subprocess.run(check, check=False, capture_output=True).returncode == 0
-    other = [sys.executable, IMAGES / "healthy.py", "api", "other.example", str(ports.api), authority]
-    other += [caller.certificate, caller.key]
-    assert subprocess.run(other, check=False, capture_output=True).returncode != 0
+def test_health_of_the_edge(running_stack: RunningStack) -> None:
+    port, authority = str(running_stack.stack.ports.edge), running_stack.endpoints.ca_file
+    check = [sys.executable, IMAGES / "healthy.py", "edge"]
+    done = subprocess.run([*check, "localhost", port, authority], check=False, capture_output=True)
+    assert done.returncode == 0
+    other = subprocess.run([*check, "other.example", port, authority], check=False, capture_output=True)
+    assert other.returncode != 0
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])

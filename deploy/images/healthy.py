@@ -1,48 +1,39 @@
-"""Whether a container's service can do its work: exit code 0. Standard library and our settings alone.
+"""Whether a container's service can do its work: exit code 0. Standard library alone.
 
-healthy.py api HOST PORT CA_FILE [CERTIFICATE KEY] — `/health/ready` over TLS, HOST being the name in the
-certificate;
-healthy.py database SETTINGS — the service's own role reaches its database.
+healthy.py edge HOST PORT CA_FILE — it shows a certificate of HOST and refuses a path of nobody by itself;
+healthy.py operations PORT — `/health/ready` of one of our services, on its own loopback.
 """
 
 import http.client
 import socket
 import ssl
 import sys
-import tomllib
-from pathlib import Path
 
 SECONDS = 4
 
 
-def api(host: str, port: str, ca_file: str, *pair: str) -> None:
-    """Raise unless the api is ready. `pair`: the certificate and key of one who may call it."""
+def edge(host: str, port: str, ca_file: str) -> None:
+    """Raise unless the edge answers, whether or not somebody stands behind it."""
     trust = ssl.create_default_context(cafile=ca_file)
-    if pair:
-        trust.load_cert_chain(*pair)
     plain = socket.create_connection(("127.0.0.1", int(port)), timeout=SECONDS)
-    connection = http.client.HTTPConnection(host, timeout=SECONDS)
+    connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
     connection.sock = trust.wrap_socket(plain, server_hostname=host)
-    connection.request("GET", "/health/ready")
-    status = connection.getresponse().status
-    if status != http.client.OK:
-        raise SystemExit(f"the api answered {status}")
+    expect(connection, "/nobody", http.client.NOT_FOUND)
 
 
-def database(settings_file: str) -> None:
-    """Raise unless the role of `[database]` signs in."""
-    import psycopg  # noqa: PLC0415 - the api's check goes without
+def operations(port: str) -> None:
+    """Raise unless the service says that it is ready."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=SECONDS)
+    expect(connection, "/health/ready", http.client.OK)
 
-    settings = tomllib.loads(Path(settings_file).read_text(encoding="utf-8"))["database"]
-    psycopg.connect(
-        host=settings["host"],
-        port=settings["port"],
-        dbname=settings["name"],
-        user=settings["user"],
-        password=Path(settings["password_file"]).read_text(encoding="ascii").strip(),
-        connect_timeout=SECONDS,
-    ).close()
+
+def expect(connection: http.client.HTTPConnection, path: str, status: int) -> None:
+    """Raise SystemExit when `path` is answered otherwise."""
+    connection.request("GET", path, headers={"User-Agent": "health"})
+    found = connection.getresponse().status
+    if found != status:
+        raise SystemExit(f"{path} answered {found}")
 
 
 if __name__ == "__main__":
-    {"api": api, "database": database}[sys.argv[1]](*sys.argv[2:])
+    {"edge": edge, "operations": operations}[sys.argv[1]](*sys.argv[2:])

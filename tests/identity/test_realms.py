@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stack.home import ROOT
-from stack.realms import render
+from stack.realms import MailServer, render
 
 PEOPLE = ROOT / "deploy" / "local" / "people.yaml"
 
@@ -133,3 +133,22 @@ def test_nobody_may_register_a_passkey(realms: dict[str, dict[str, Any]], realm:
 @pytest.mark.parametrize("realm", ["ihanoi", "hanoi-ioc"])
 def test_nobody_registers_himself(realms: dict[str, dict[str, Any]], realm: str) -> None:
     assert (realms[realm]["registrationAllowed"], realms[realm]["resetPasswordAllowed"]) == (False, False)
+
+
+def test_letters_go_to_the_server_that_is_named(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "keycloak-mail").write_text("the account's", encoding="ascii")
+    mail = MailServer(587, "mail.example", "keycloak@ioc.example", "ioc@hanoi.example")
+    render(PEOPLE, tmp_path, "https://localhost:22443", "https://localhost:22800", mail)
+    file = tmp_path / "keycloak" / "import" / "hanoi-ioc-realm.json"
+    found = json.loads(file.read_text(encoding="utf-8"))["smtpServer"]
+    assert found == {
+        "host": "mail.example",
+        "port": "587",
+        "from": "ioc@hanoi.example",
+        "fromDisplayName": "IOC Hà Nội",
+        "starttls": "true",
+        "auth": "true",
+        "user": "keycloak@ioc.example",
+        "password": "the account's",
+    }
