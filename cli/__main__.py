@@ -4,7 +4,23 @@ import importlib.util
 
 import typer
 
-from cli import bench, check, directory, documents, down, graphql, logs, mail, soc, status, test, totp, up
+from cli import (
+    backup,
+    bench,
+    check,
+    directory,
+    documents,
+    down,
+    graphql,
+    logs,
+    mail,
+    restore,
+    soc,
+    status,
+    test,
+    totp,
+    up,
+)
 from cli.output import show_errors
 
 app = typer.Typer(
@@ -24,6 +40,8 @@ app.command("graphql")(graphql.graphql)
 app.add_typer(documents.app, name="documents")
 app.add_typer(directory.app, name="directory")
 app.add_typer(mail.app, name="mail")
+app.add_typer(backup.app, name="backup")
+app.command("restore")(restore.restore)
 app.command("check")(check.check)
 app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test.test)
 app.command("bench")(bench.bench)

@@ -428,6 +428,31 @@ class DirectorySettings(Section, frozen=True):
     tracing: TracingSettings | None = None
 
 
+class ArchivedCluster(Section, frozen=True):
+    """A cluster whose WAL is archived, as its role for replication."""
+
+    database: DatabaseSettings
+    spool_folder: Path
+    """This machine's: WAL as it comes, unsealed, until it is sealed in the repository."""
+
+
+class ArchiverSettings(Section, frozen=True):
+    """services/archiver.py: WAL, media and configuration go to the repository of backups, sealed."""
+
+    environment: Literal["development", "production"]
+    repository_folder: Path
+    key_file: Path
+    """32 bytes, outside the repository. Those of before only open: `<key_file>.old-*` beside it."""
+    programs_folder: Path
+    """Where pg_receivewal lies."""
+    clusters: dict[str, ArchivedCluster]
+    media_folder: Path | None = None
+    configuration: list[Path] = []
+    """Files and folders that are copied whole whenever one changed: secrets, certificates."""
+    round_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 5.0
+    """At most so much is lost with the machine."""
+
+
 S = TypeVar("S", bound=Section)
 
 

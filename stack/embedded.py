@@ -43,6 +43,7 @@ class EmbeddedStack:
     snapshot: RealmSnapshot | None = None
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     edge_limits: EdgeLimits = field(default_factory=EdgeLimits)
+    archive_seconds: float = 5.0
 
     @cached_property
     def supervisor(self) -> Supervisor:
@@ -69,10 +70,23 @@ class EmbeddedStack:
         """Keycloak's cluster."""
         return PostgresCluster(self.home, "keycloak", self.ports.keycloak_database, durable=self.durable)
 
+    @property
+    def clusters(self) -> tuple[PostgresCluster, ...]:
+        """All of them."""
+        return self.keycloak_database, self.backend, self.vault
+
     @cached_property
     def services(self) -> Services:
         """Our own processes."""
-        return Services(self.home, self.ports, self.backend, self.certificates, self.limits)
+        return Services(
+            self.home,
+            self.ports,
+            self.backend,
+            self.certificates,
+            self.limits,
+            self.clusters,
+            self.archive_seconds,
+        )
 
     @cached_property
     def soc(self) -> SocReceiver:
@@ -155,10 +169,10 @@ class EmbeddedStack:
     def _start_parts(self) -> None:
         keycloak, soc = self.keycloak.part(), self.soc.part()
         with self.step("PostgreSQL: three clusters"):
-            for cluster in (self.keycloak_database, self.backend, self.vault):
+            for cluster in self.clusters:
                 cluster.initialise()
                 self.supervisor.launch(cluster_part(cluster))
-            for cluster in (self.keycloak_database, self.backend, self.vault):
+            for cluster in self.clusters:
                 self.supervisor.wait_ready(cluster_part(cluster))
             self.keycloak_database.bootstrap(KEYCLOAK_ROLE, KEYCLOAK_ROLE, "NOCREATEROLE")
             if self.snapshot is not None and self.snapshot.exists():

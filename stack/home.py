@@ -12,6 +12,10 @@ from stack.errors import StackError
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = ROOT / "deploy" / "local" / "people.yaml"
 
+CONFIGURATION = ("secrets", "tls", "ports.json")
+"""What is backed up beside databases and media: without it those are no system."""
+REPOSITORY_VARIABLE = "IOC_BACKUPS"
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -51,6 +55,16 @@ class Home:
     def secret(self, name: str) -> Path:
         """A secret's file."""
         return self.folder / "secrets" / name
+
+    @property
+    def repository(self) -> Path:
+        """Where backups go: the folder that IOC_BACKUPS names, else one in the home."""
+        return Path(os.environ.get(REPOSITORY_VARIABLE) or self.folder / "backups").resolve()
+
+    @property
+    def backup_key(self) -> Path:
+        """What opens the backups. A copy must lie elsewhere."""
+        return self.secret("backup-key")
 
     def log(self, part: str) -> Path:
         """What a part prints."""

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class PostgresCluster:
     def superuser(self) -> str:
         """The bootstrap role."""
         return f"{self.name}_superuser"
+
+    @property
+    def backup_role(self) -> str:
+        """Who takes base backups and WAL: it reads everything, by the replication protocol alone."""
+        return f"{self.name}_backup"
 
     @property
     def port(self) -> int:
@@ -143,16 +149,34 @@ class PostgresCluster:
 
     def command(self) -> list[str]:
         """The server, in the foreground. SIGINT stops it fast and clean (postgres(1))."""
-        self._write_configuration()
+        rules = ["local all all scram-sha-256\n", f"local replication {self.backup_role} scram-sha-256\n"]
+        if self.tcp_port:
+            rules.append("host all all 127.0.0.1/32 scram-sha-256\n")
+        self._write_configuration({"listen_addresses": "127.0.0.1" if self.tcp_port else ""}, rules)
         return [str(binaries(self.account) / "postgres"), "-D", str(self.data)]
 
-    def _write_configuration(self) -> None:
+    def recovery_command(self, wal: Path, to: datetime) -> list[str]:
+        """The server that replays WAL from the folder `wal` up to `to`. It lets in the superuser alone.
+
+        No password is asked for, since the one of then may be lost; the socket is root's and its account's.
+        """
+        settings = {
+            "listen_addresses": "",
+            "restore_command": f'cp "{wal}/%f" "%p"',
+            "recovery_target_time": to.isoformat(),
+            "recovery_target_action": "promote",
+            "recovery_target_timeline": "latest",
+        }
+        self._replace("recovery.signal", [])
+        self._write_configuration(settings, [f"local all {self.superuser} trust\n"])
+        return [str(binaries(self.account) / "postgres"), "-D", str(self.data)]
+
+    def _write_configuration(self, extra: dict[str, str], rules: list[str]) -> None:
         self.home.prepare_sockets()
         self.sockets.mkdir(mode=0o700, exist_ok=True)
         self.account.own(self.sockets)
         on = "on" if self.durable else "off"
         settings = {
-            "listen_addresses": "127.0.0.1" if self.tcp_port else "",
             "port": str(self.port),
             "unix_socket_directories": str(self.sockets),
             "unix_socket_permissions": "0700",
@@ -165,12 +189,12 @@ class PostgresCluster:
             "timezone": "UTC",
             "log_min_error_statement": "panic",  # a refused statement's text may hold a person's words
             "log_parameter_max_length_on_error": "0",
+            # What the archiver has not taken is kept, but not until the disk is full.
+            "max_slot_wal_keep_size": "8GB",
+            **extra,
         }
         lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
         self._replace("postgresql.auto.conf", lines)
-        rules = ["local all all scram-sha-256\n"]
-        if self.tcp_port:
-            rules.append("host all all 127.0.0.1/32 scram-sha-256\n")
         self._replace("pg_hba.conf", rules)
 
     def _replace(self, name: str, lines: list[str]) -> None:
@@ -200,9 +224,11 @@ class PostgresCluster:
     def bootstrap(self, role: str, database: str, role_options: str = "CREATEROLE") -> None:
         """Make the login role and the database that it owns. Done once; a second call changes nothing."""
         with self.connect() as connection:
-            if not _exists(connection, "SELECT FROM pg_roles WHERE rolname = %s", role):
-                options = sql.SQL(role_options)
-                connection.execute(sql.SQL("CREATE ROLE {} LOGIN {}").format(sql.Identifier(role), options))
+            for name, options in ((role, role_options), (self.backup_role, "REPLICATION")):
+                if not _exists(connection, "SELECT FROM pg_roles WHERE rolname = %s", name):
+                    connection.execute(
+                        sql.SQL("CREATE ROLE {} LOGIN {}").format(sql.Identifier(name), sql.SQL(options))
+                    )
             if not _exists(connection, "SELECT FROM pg_database WHERE datname = %s", database):
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(

@@ -10,6 +10,8 @@ from foundation.phones import KEY_BYTES as PHONE_KEY_SIZE
 from foundation.settings import (
     AdministrationSettings,
     ApiSettings,
+    ArchivedCluster,
+    ArchiverSettings,
     AuditSettings,
     DirectoryQueueSettings,
     DirectorySettings,
@@ -27,12 +29,13 @@ from foundation.settings import (
     TlsSettings,
     WorkerSettings,
 )
+from recovery.sealed import KEY_BYTES as BACKUP_KEY_SIZE
 from stack.certificates import Certificates
 from stack.clamav import ClamAv
-from stack.home import ROOT, Home
+from stack.home import CONFIGURATION, ROOT, Home
 from stack.keycloak import answers
 from stack.ports import Ports
-from stack.postgres import PostgresCluster
+from stack.postgres import PostgresCluster, binaries
 from stack.secret_files import random_key, signing_key
 from stack.settings_files import write_settings
 from stack.supervisor import Part
@@ -41,6 +44,11 @@ CITIZENS = "ihanoi"
 OFFICIALS = "hanoi-ioc"
 _SIV_KEY_SIZE = 64
 _LINK_KEY_SIZE = 32
+
+
+def issuer_of(ports: Ports, realm: str) -> str:
+    """A realm's issuer, at the edge."""
+    return f"https://localhost:{ports.keycloak}/realms/{realm}"
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,9 @@ class Services:
     backend: PostgresCluster
     certificates: Certificates
     limits: LimitsSettings = field(default_factory=LimitsSettings)
+    archived: tuple[PostgresCluster, ...] = ()
+    """Clusters whose WAL goes to the backups' repository."""
+    archive_seconds: float = 5.0
 
     @property
     def api_url(self) -> str:
@@ -65,7 +76,7 @@ class Services:
 
     def issuer(self, realm: str) -> str:
         """A realm's issuer."""
-        return f"{self.keycloak_url}/realms/{realm}"
+        return issuer_of(self.ports, realm)
 
     def settings_file(self, service: str) -> Path:
         """A service's settings."""
@@ -77,12 +88,15 @@ class Services:
         random_key(self.home.secret("media-links"), _LINK_KEY_SIZE)
         # Numbers that citizens have proven, on their way from api and worker to the directory.
         random_key(self.home.secret("phone-seal"), PHONE_KEY_SIZE)
+        random_key(self.home.backup_key, BACKUP_KEY_SIZE)
         for service, settings in self._settings().items():
             write_settings(self.settings_file(service), settings)
 
     def parts(self) -> list[Part]:
         """The services in the order of starting."""
         return [
+            # First, so that it is the last to end and takes what the others wrote at their end.
+            self._part("archiver", lambda: self._says_started("archiver")),
             self._part("api", self._api_is_ready),
             self._part("worker", lambda: self._says_started("worker")),
             self._part("relay", lambda: self._says_started("relay")),
@@ -142,6 +156,22 @@ class Services:
                 ),
                 refusals_file=self.home.folder / "run" / "edge" / "refused.jsonl",
                 edge_pid_file=self.home.folder / "run" / "edge" / "nginx.pid",
+            ),
+            "archiver": ArchiverSettings(
+                environment="development",
+                repository_folder=self.home.repository,
+                key_file=self.home.backup_key,
+                programs_folder=binaries(self.backend.account),
+                clusters={
+                    cluster.name: ArchivedCluster(
+                        database=cluster.settings(cluster.backup_role, "postgres", 1),
+                        spool_folder=self.home.folder / "spool" / cluster.name,
+                    )
+                    for cluster in self.archived
+                },
+                media_folder=self.home.folder / "media",
+                configuration=[self.home.folder / name for name in CONFIGURATION],
+                round_seconds=self.archive_seconds,
             ),
             "seed": self.backend.settings("backend_migrator", pool_size=1),
         }

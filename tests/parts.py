@@ -149,6 +149,7 @@ def running_stack(pytestconfig: pytest.Config) -> Iterator[RunningStack]:
             snapshot=RealmSnapshot(cache_folder()),
             limits=WIDE,
             edge_limits=WIDE_EDGE,
+            archive_seconds=30,  # two cores: what is restored has tests of its own
         )
         stack.start()
         try:

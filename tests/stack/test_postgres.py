@@ -37,7 +37,7 @@ def test_superuser_without_password_is_refused(database: Database) -> None:
 def test_every_rule_demands_scram(backend_cluster: PostgresCluster) -> None:
     with backend_cluster.connect() as connection:
         rows = connection.execute("SELECT type, auth_method FROM pg_hba_file_rules").fetchall()
-    assert rows == [("local", "scram-sha-256")]
+    assert rows == [("local", "scram-sha-256"), ("local", "scram-sha-256")]
 
 
 def test_cluster_listens_on_no_network(backend_cluster: PostgresCluster) -> None:

@@ -61,6 +61,7 @@ def test_every_part_runs(running_stack: RunningStack) -> None:
         "clamav",
         "edge",
         "edge_events",
+        "archiver",
         "api",
         "worker",
         "relay",
