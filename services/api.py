@@ -266,7 +266,6 @@ def gateway_of(parts: Parts, limits: ApiLimits) -> ApiGateway:
         refusals=parts.refusals,
         apps=AppDoor(settings.apps, production=settings.environment == "production"),
         notes=SessionNotes(database, clock, new_uuid),
-        watch=parts.watch,
     )
 
 
@@ -299,7 +298,7 @@ async def running(parts: Parts, gateway: ApiGateway, limits: ApiLimits) -> Async
     health.on_drain(parts.hub.drain)
     if parts.settings.operations is not None:
         parts.hub.spread_seconds = parts.settings.operations.drain_seconds / 2
-    gateway.open(authenticator)
+    gateway.open(authenticator, parts.watch)
     samples = (parts.database.sample, parts.feed.sample, parts.hub.sample)
     background = [
         asyncio.create_task(parts.refusals.run(parts.database.engine)),

@@ -51,9 +51,8 @@ class ApiGateway:
         refusals: RefusalCounter,
         apps: AppDoor,
         notes: SessionNotes,
-        watch: ClockWatch | None = None,
     ) -> None:
-        self._watch = watch
+        self._watch: ClockWatch | None = None
         self._apps = apps
         self._notes = notes
         self._limits = limits
@@ -65,9 +64,10 @@ class ApiGateway:
         self._clock = clock
         self._networks = networks
 
-    def open(self, authenticator: Authenticator) -> None:
-        """Begin to let people in."""
+    def open(self, authenticator: Authenticator, watch: ClockWatch | None = None) -> None:
+        """Begin to let people in. While `watch` says that the clock is off, nobody is."""
         self._authenticator = authenticator
+        self._watch = watch
 
     async def end_session(self, logout_token: str, peer: str | None, forwarded_for: Sequence[str]) -> None:
         """Back-channel logout. Raises an IdentityRefusal, counted. Never limited: an end must not wait."""

@@ -51,7 +51,10 @@ ATTRIBUTES = frozenset(
 )
 _VALUE = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?:sha256:)?[0-9a-f]{64}"
-    r"|(?!.*[0-9]{6})[A-Za-z][A-Za-z0-9_.: -]{0,79}"
+    # A code or the name of a task, a root field, a statement's summary. A name of a person or a token is none.
+    r"|(?!.*[0-9]{6})[a-z][a-z0-9_]{0,39}(?:\.[a-z][a-z0-9_]{0,39}){0,3}"
+    r"|[a-z]{1,20}(?:[A-Z][a-z]{0,20}){1,6}"
+    r"|(?:SELECT|INSERT|UPDATE|DELETE|SET|LOCK|SQL) (?:[a-z_]{1,30}\.[a-z_]{1,30}|other)"
 )
 _PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _VERB = re.compile(r"\s*(?:WITH\b.*?\b)?(SELECT|INSERT|UPDATE|DELETE|SET|LOCK)\b", re.DOTALL | re.IGNORECASE)
@@ -254,5 +257,6 @@ def _exporter_of(settings: TracingSettings) -> SpanExporter:
         timeout=EXPORT_SECONDS,
         compression=Compression.Gzip,
         session=session,
-        headers={},
+        # Not empty, else those of the environment are sent.
+        headers={"accept": "application/x-protobuf"},
     )
