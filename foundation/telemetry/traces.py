@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import SpanKind, Status, StatusCode
+from requests.adapters import HTTPAdapter
 
 from foundation.settings import TracingSettings
 
@@ -51,11 +52,12 @@ ATTRIBUTES = frozenset(
 )
 _VALUE = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?:sha256:)?[0-9a-f]{64}"
-    # A code or the name of a task, a root field, a statement's summary. A name of a person or a token is none.
+    # A code or the name of a task, a root field, a statement's summary. A person's name or a token is none.
     r"|(?!.*[0-9]{6})[a-z][a-z0-9_]{0,39}(?:\.[a-z][a-z0-9_]{0,39}){0,3}"
     r"|[a-z]{1,20}(?:[A-Z][a-z]{0,20}){1,6}"
     r"|(?:SELECT|INSERT|UPDATE|DELETE|SET|LOCK|SQL) (?:[a-z_]{1,30}\.[a-z_]{1,30}|other)"
 )
+_HEADERS = frozenset({"Content-Type", "Content-Encoding", "Content-Length", "User-Agent", "Connection"})
 _PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _VERB = re.compile(r"\s*(?:WITH\b.*?\b)?(SELECT|INSERT|UPDATE|DELETE|SET|LOCK)\b", re.DOTALL | re.IGNORECASE)
 _TABLE = re.compile(r"\b([a-z_]+\.[a-z_]+)\b")
@@ -247,16 +249,24 @@ def _bounded(value: Value) -> Value:
     return value
 
 
+class _OnlyOurs(HTTPAdapter):
+    """The library adds headers that the environment names, credentials among them: they are not sent."""
+
+    def add_headers(self, request: requests.PreparedRequest, **_options: object) -> None:
+        for name in set(request.headers) - _HEADERS:
+            del request.headers[name]
+
+
 def _exporter_of(settings: TracingSettings) -> SpanExporter:
     session = requests.Session()
     # No proxies and no credentials from the environment.
     session.trust_env = False
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _OnlyOurs())
     return OTLPSpanExporter(
         endpoint=settings.endpoint,
         certificate_file=None if settings.ca_file is None else str(settings.ca_file),
         timeout=EXPORT_SECONDS,
         compression=Compression.Gzip,
         session=session,
-        # Not empty, else those of the environment are sent.
-        headers={"accept": "application/x-protobuf"},
     )
