@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import strawberry
 import structlog
 
+from backend.deadlines.types import ReportDeadlines
 from backend.media.types import Media
 from backend.reports.types import TimelineEntry
 from foundation.cursors import Cursors, NamePosition, Person, person_of
@@ -60,10 +61,12 @@ class GraphQLContext:
     """Body, token and proof as they came; None without them. Ask for `asking`, which checks them."""
     timelines: Batch[tuple[TimelineEntry, ...]] = field(init=False)
     media: Batch[tuple[Media, ...]] = field(init=False)
+    deadlines: Batch[ReportDeadlines] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "timelines", Batch(self._read_timelines))
         object.__setattr__(self, "media", Batch(self._read_media))
+        object.__setattr__(self, "deadlines", Batch(self._read_deadlines))
 
     async def _read_timelines(self, codes: Sequence[str]) -> Mapping[str, tuple[TimelineEntry, ...]]:
         async with asyncio.timeout(self.seconds):
@@ -72,6 +75,10 @@ class GraphQLContext:
     async def _read_media(self, codes: Sequence[str]) -> Mapping[str, tuple[Media, ...]]:
         async with asyncio.timeout(self.seconds):
             return await self.services.media.of_reports(self.principal, codes)
+
+    async def _read_deadlines(self, codes: Sequence[str]) -> Mapping[str, ReportDeadlines]:
+        async with asyncio.timeout(self.seconds):
+            return await self.services.deadlines.reads.of_reports(self.principal, codes)
 
     @property
     def person(self) -> Person:

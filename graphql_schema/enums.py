@@ -2,7 +2,9 @@
 
 import strawberry
 
-from backend.deadlines.types import DayKind, YearState
+from backend.deadlines.types import ClockKind as DeadlineKind
+from backend.deadlines.types import ClockState as DeadlineState
+from backend.deadlines.types import DayKind, DueScope, LengthUnit, Urgency, YearState
 from backend.devices.types import DeviceState, NetworkKind
 from backend.media.types import MediaKind, MediaState, Size
 from backend.officials.types import DutyKind, OfficialState, ReviewDecision
@@ -12,9 +14,13 @@ from backend.routing.types import FaultKind, RuleSetState
 __all__ = [
     "ClosingReason",
     "DayKind",
+    "DeadlineKind",
+    "DeadlineState",
     "DeviceState",
+    "DueScope",
     "DutyKind",
     "FaultKind",
+    "LengthUnit",
     "MediaKind",
     "MediaState",
     "NetworkKind",
@@ -24,6 +30,7 @@ __all__ = [
     "ReviewDecision",
     "RuleSetState",
     "Size",
+    "Urgency",
     "YearState",
 ]
 
@@ -84,4 +91,20 @@ strawberry.enum(
     YearState,
     name="HolidayYearState",
     description="Đề xuất của hệ thống, đã xác nhận. / Proposed by the system, or confirmed.",
+)
+strawberry.enum(
+    Urgency, description="Mức độ khẩn: thường, cao, khẩn cấp. / How urgent: normal, high, urgent."
+)
+strawberry.enum(DeadlineKind, name="DeadlineKind", description="Tiếp nhận, xử lý. / To receive, to handle.")
+strawberry.enum(
+    DeadlineState,
+    name="DeadlineState",
+    description="Chưa bắt đầu, đang chạy, tạm dừng, quá hạn, đúng hạn, trễ hạn. / Not begun, running, "
+    "paused, over and still open; kept, missed.",
+)
+strawberry.enum(LengthUnit, name="LengthUnit", description="Giờ hoặc ngày làm việc. / Working hours or days.")
+strawberry.enum(
+    DueScope,
+    description="Đã quá hạn; quá hạn hôm nay; trong 7 ngày; tất cả. / Over; over today from now on; within "
+    "seven days from now; all.",
 )

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_args
 import strawberry
 
 from backend.administration import errors as registers
+from backend.deadlines import errors as deadlines
 from backend.deadlines.errors import HoursOverlap as HoursOverlapRefusal
 from backend.officials import errors as officials
 from backend.reports.errors import IllegalTransition as IllegalTransitionRefusal
@@ -201,6 +202,38 @@ class HoursOverlap(Problem):
     weekday: int = strawberry.field(description="1 là thứ hai. / 1 is Monday.")
 
 
+@strawberry.type(
+    description="Thời hạn xử lý không đang chạy. / The handling deadline is not running: nothing to pause."
+)
+class DeadlineNotRunning(Problem):
+    pass
+
+
+@strawberry.type(description="Đang tạm dừng rồi. / It is paused already.")
+class AlreadyPaused(Problem):
+    pass
+
+
+@strawberry.type(description="Không tạm dừng. / It is not paused by an officer.")
+class NotPaused(Problem):
+    pass
+
+
+@strawberry.type(description="Đã tạm dừng tối đa số lần. / Paused as often as a report may be.")
+class TooManyPauses(Problem):
+    most: int
+
+
+@strawberry.type(description="Lý do tạm dừng không tồn tại. / No such reason for a pause.")
+class UnknownPauseReason(Problem):
+    pass
+
+
+@strawberry.type(description="Đã ở mức độ khẩn này. / It has this urgency already.")
+class SameUrgency(Problem):
+    pass
+
+
 R = TypeVar("R", bound=Refusal)
 Making = Callable[[Any, dict[str, str]], Problem]
 
@@ -256,6 +289,10 @@ def _hours_overlap(refusal: HoursOverlapRefusal, common: dict[str, str]) -> Prob
     return HoursOverlap(**common, weekday=refusal.weekday)
 
 
+def _too_many_pauses(refusal: deadlines.TooManyPauses, common: dict[str, str]) -> Problem:
+    return TooManyPauses(**common, most=refusal.most)
+
+
 def _plain(kind: Callable[..., Problem]) -> Making:
     return lambda _refusal, common: kind(**common)
 
@@ -282,6 +319,12 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     routing.DoubleRule: (DoubleRule, _double_rule),
     routing.IncompleteRules: (IncompleteRules, _incomplete_rules),
     HoursOverlapRefusal: (HoursOverlap, _hours_overlap),
+    deadlines.NotRunning: (DeadlineNotRunning, _plain(DeadlineNotRunning)),
+    deadlines.AlreadyPaused: (AlreadyPaused, _plain(AlreadyPaused)),
+    deadlines.NotPaused: (NotPaused, _plain(NotPaused)),
+    deadlines.TooManyPauses: (TooManyPauses, _too_many_pauses),
+    deadlines.UnknownPauseReason: (UnknownPauseReason, _plain(UnknownPauseReason)),
+    deadlines.SameUrgency: (SameUrgency, _plain(SameUrgency)),
     officials.WrongState: (WrongOfficialState, _wrong_state),
     officials.Taken: (AlreadyTaken, _taken),
     officials.UnknownUnit: (UnknownUnit, _plain(UnknownUnit)),

@@ -12,6 +12,7 @@ from foundation.errors import Refusal
 from foundation.ids import GlobalIds, parse_report_code, show_report_code
 from graphql_schema.access import public
 from graphql_schema.context import DEFAULT_PAGE, Info
+from graphql_schema.deadlines import ReportDeadlines, deadlines_of
 from graphql_schema.enums import ClosingReason, ReportState, ReportStep
 from graphql_schema.errors import Forbidden, InvalidInput, NotFound, problem_of
 from graphql_schema.media import FILES, Media, media_of
@@ -23,6 +24,7 @@ from graphql_schema.tenancy import UnitSummary, summary_of
 CODE = "16 ký tự Crockford; chữ thường, gạch nối, I, L, O đều nhận. / The report's code, as people type it."
 CATEGORY_CODE = "Mã lĩnh vực (xem categories). / Code of the category (see `categories`)."
 CLOSED_ONLY = "Chỉ có khi đã đóng. / Once closed."
+COUNTDOWN = "Đếm ngược; null khi chưa tính xong. / The countdown; null while it is not reckoned yet."
 ENTRIES = 10
 """Of a timeline, usually: few reports are asked about or forwarded more than twice."""
 SEARCH = (
@@ -91,6 +93,10 @@ class Report(Node):
             raise refusals.NotFound
         return [media_of(info.context, file) for file in files]
 
+    @strawberry.field(description=COUNTDOWN)
+    async def deadlines(self, info: Info) -> ReportDeadlines | None:
+        return await _countdown(info, self.code)
+
 
 @strawberry.type(description="Một thay đổi, không có nội dung. / One change, without any text.")
 class PublicTimelineEntry:
@@ -123,6 +129,10 @@ class PublicReport:
     async def media(self, info: Info) -> list[Media] | None:
         files = await info.context.services.media.released(info.context.principal, self.code)
         return [media_of(info.context, file) for file in files]
+
+    @strawberry.field(description=COUNTDOWN)
+    async def deadlines(self, info: Info) -> ReportDeadlines | None:
+        return await _countdown(info, self.code)
 
 
 ReportResult = Annotated[
@@ -157,6 +167,11 @@ def report_of(report: domain.Report) -> Report:
         updated_at=report.updated_at,
         mine=report.mine,
     )
+
+
+async def _countdown(info: Info, code: str) -> ReportDeadlines | None:
+    found = await info.context.deadlines.of(code)
+    return None if found is None else deadlines_of(found, info.context.language)
 
 
 def _entry_of(entry: domain.TimelineEntry) -> TimelineEntry:

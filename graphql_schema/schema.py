@@ -10,6 +10,8 @@ from graphql_schema.calendar_changes import CalendarMutation
 from graphql_schema.calendars import CalendarQuery
 from graphql_schema.category_changes import CategoryMutation
 from graphql_schema.changes import ChangeQuery, ChangeSubscription
+from graphql_schema.deadline_changes import DeadlineMutation
+from graphql_schema.deadlines import DeadlineQuery
 from graphql_schema.devices import DeviceMutation, DeviceQuery
 from graphql_schema.media import MediaMutation
 from graphql_schema.node_query import NodeQuery
@@ -39,6 +41,7 @@ QUERIES = (
     OfficialQuery,
     RoutingRulesQuery,
     CalendarQuery,
+    DeadlineQuery,
     HistoryQuery,
     StatisticsQuery,
     NodeQuery,
@@ -52,6 +55,7 @@ MUTATIONS = (
     CategoryMutation,
     RoutingRulesMutation,
     CalendarMutation,
+    DeadlineMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 

@@ -68,6 +68,7 @@ from graphql_schema.live.operations import LiveOperations
 from graphql_schema.schema import build
 from graphql_schema.services import Services
 from services import probes
+from services.deadlines import deadlines_of
 from services.figures import statistics_of
 from services.gateway import ApiGateway
 from services.limits import ApiLimits, DatabasePool, RefusalsOfRequests
@@ -176,6 +177,7 @@ def services_of(parts: Parts) -> Services:
         reviews=ReviewService(officials),
         registers=registers_of(database, policy, clock, new_uuid),
         statistics=statistics_of(database, policy, clock),
+        deadlines=deadlines_of(database, policy, clock, new_uuid),
     )
 
 

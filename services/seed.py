@@ -52,6 +52,23 @@ _HOURS = """
 INSERT INTO deadlines.hours (calendar, from_day, week)
 VALUES (%(code)s, %(from_day)s, cast(%(week)s AS int4multirange)) ON CONFLICT (calendar, from_day) DO NOTHING
 """
+_DEADLINE_SET = """
+INSERT INTO deadlines.rule_set (number, state, note, created_at)
+VALUES (1, 'draft', 'Bộ thời hạn đầu tiên', now())
+ON CONFLICT (number) DO NOTHING RETURNING number
+"""
+_DEADLINE = """
+INSERT INTO deadlines.rule (set_number, code, category, urgency, place_id, calendar, receive, handle, wait,
+  escalate)
+VALUES (1, %(code)s, nullif(%(category)s, ''), nullif(%(urgency)s, ''),
+        (SELECT id FROM tenancy.unit WHERE code = %(place)s), %(calendar)s, %(receive)s, %(handle)s, %(wait)s,
+        %(escalate)s)
+"""
+_DEADLINES_HOLD = "UPDATE deadlines.rule_set SET state = 'active', from_day = %s WHERE number = 1"
+_PAUSE_REASON = """
+INSERT INTO deadlines.pause_reason (code, name_vi, name_en, longest, position)
+VALUES (%(code)s, %(name_vi)s, %(name_en)s, %(longest)s, %(position)s) ON CONFLICT (code) DO NOTHING
+"""
 _OFFICIAL = """
 INSERT INTO tenancy.official (id, issuer, subject, name, family_name, given_name, name_key, search_text,
                               username, email, unit_id, activated_on)
@@ -78,7 +95,7 @@ def units() -> Iterator[dict[str, Any]]:
 
 
 def load_reference(connection: psycopg.Connection) -> None:
-    """Units, categories, routing rules and working hours, in the caller's transaction."""
+    """Units, categories, routing rules, working hours and deadlines, in the caller's transaction."""
     with connection.cursor() as cursor:
         cursor.executemany(_UNIT, list(units()))
         data = BACKEND / "routing" / "data"
@@ -90,6 +107,16 @@ def load_reference(connection: psycopg.Connection) -> None:
         calendars = list(_rows(BACKEND / "deadlines" / "data" / "calendars.csv"))
         cursor.executemany(_CALENDAR, calendars)
         cursor.executemany(_HOURS, [{**row, "from_day": BEGINNING} for row in calendars])
+        load_deadlines(cursor)
+
+
+def load_deadlines(cursor: psycopg.Cursor) -> None:
+    """Deadlines and reasons for pauses, once categories, units and calendars are there."""
+    data = BACKEND / "deadlines" / "data"
+    if cursor.execute(_DEADLINE_SET).fetchone() is not None:
+        cursor.executemany(_DEADLINE, list(_rows(data / "rules.csv")))
+        cursor.execute(_DEADLINES_HOLD, (BEGINNING,))
+    cursor.executemany(_PAUSE_REASON, list(_rows(data / "pause_reasons.csv")))
 
 
 def load_people(connection: psycopg.Connection, people: dict[str, Any], issuer: str) -> None:

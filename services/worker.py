@@ -13,7 +13,9 @@ import structlog
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
 from backend.changes import jobs as change_jobs
-from backend.deadlines import jobs as calendar_jobs
+from backend.deadlines import jobs as deadline_jobs
+from backend.deadlines.following import DeadlineFollowing
+from backend.deadlines.reminding import DeadlineReminders
 from backend.media import jobs as media_jobs
 from backend.media.store import store_of
 from backend.notifications import jobs as notification_jobs
@@ -67,11 +69,18 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     policy = PolicyEngine.load(settings.policies_folder)
     app = queue_of(settings.database)
     notifications = NotificationService(database, policy, clock, new_uuid)
-    change_jobs.register(app, {"notifications": notifications.deliver}, new_uuid)
+    following = DeadlineFollowing(database, policy, clock, new_uuid)
+    reactions = {"notifications": notifications.deliver, "deadlines": following.react}
+    change_jobs.register(app, reactions, new_uuid)
     notification_jobs.register(app, DeliveryService(database), new_uuid)
     hand_over.register(app, hand_over.HandOver(database, policy, clock, new_uuid))
-    calendar_jobs.register(app, calendar_jobs.CalendarWatch(database, policy, clock, new_uuid))
     statistics_jobs.register(app, database)
+    deadline_jobs.register(
+        app,
+        deadline_jobs.CalendarWatch(database, policy, clock, new_uuid),
+        following,
+        DeadlineReminders(database, policy, notifications, clock, new_uuid),
+    )
     housekeeping.register(app, settings, database, recorder, clock)
     if settings.media is not None:
         sweep = media_jobs.MediaSweep(database, store_of(settings.media), clock, new_uuid)

@@ -20,6 +20,7 @@ REGISTER_OF = {
     HistoryKind.ROUTING_RULES: Register.ROUTING,
     HistoryKind.CALENDAR: Register.CALENDARS,
     HistoryKind.HOLIDAY_YEAR: Register.CALENDARS,
+    HistoryKind.DEADLINE_RULES: Register.DEADLINES,
 }
 _HISTORY = """
 SELECT h.id, h.version, h.at, h.action, h.actor_id, h.actor_unit, h.before::text, h.after::text

@@ -17,6 +17,7 @@ class Register(StrEnum):
     CATEGORIES = "categories"
     ROUTING = "routing"
     CALENDARS = "calendars"
+    DEADLINES = "deadlines"
 
 
 class HistoryKind(StrEnum):
@@ -27,6 +28,7 @@ class HistoryKind(StrEnum):
     ROUTING_RULES = "routing_rules"
     CALENDAR = "calendar"
     HOLIDAY_YEAR = "holiday_year"
+    DEADLINE_RULES = "deadline_rules"
 
 
 @dataclass(frozen=True, slots=True)

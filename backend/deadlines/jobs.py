@@ -1,4 +1,4 @@
-"""The daily look whether the days off are there. Running it again says it again."""
+"""Jobs: warnings and escalations each minute, the look at days off each day, and after calendars changed."""
 
 import procrastinate
 import structlog
@@ -7,6 +7,9 @@ from sqlalchemy import text
 from backend.administration.service import register_resource
 from backend.administration.types import Register
 from backend.deadlines.alarms import alarms_on
+from backend.deadlines.following import DeadlineFollowing
+from backend.deadlines.reminding import DeadlineReminders
+from backend.deadlines.service import RECKON_ALL
 from backend.deadlines.types import CalendarAlarm
 from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
@@ -15,7 +18,8 @@ from foundation.ids import NewId
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import Activity, AuditEvent
 
-WATCH = "deadlines.watch"
+WATCH, REMIND = "deadlines.watch", "deadlines.remind"
+RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
 
 _ROOT = text("SELECT id FROM tenancy.unit WHERE kind = :city AND parent_id IS NULL")
@@ -59,10 +63,21 @@ class CalendarWatch:
         return alarms
 
 
-def register(app: procrastinate.App, watch: CalendarWatch) -> None:
-    """Let the worker run it each morning, before offices open."""
+def register(
+    app: procrastinate.App, watch: CalendarWatch, following: DeadlineFollowing, reminders: DeadlineReminders
+) -> None:
+    """Let the worker run them; the watch each morning, before offices open."""
 
     @app.periodic(cron="7 0 * * *")  # 07:07 in Ha Noi: the queue reckons in UTC
     @app.task(name=WATCH, queueing_lock=WATCH)
     async def look(timestamp: int) -> None:
         await watch.look()
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name=REMIND, queueing_lock=REMIND)
+    async def remind(timestamp: int) -> None:
+        await reminders.look()
+
+    @app.task(name=RECKON_ALL, retry=RETRY)
+    async def reckon_all() -> None:
+        await following.reckon_all()

@@ -14,6 +14,7 @@ from backend.administration.types import Done, Fields, HistoryKind, Made, Regist
 from backend.deadlines.hours import checked_hours, intervals_of, multirange_of, time_of
 from backend.deadlines.types import DayKind, Interval, SpecialDay
 from foundation.clock import HANOI
+from foundation.database.jobs import enqueue
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import InvalidInput, NotFound, VersionConflict
 from foundation.idempotency import Idempotency
@@ -25,6 +26,8 @@ MOST_DAYS = 60
 YEARS = range(2020, 2200)
 MAX_AHEAD = 366
 SATURDAY = 6
+RECKON_ALL = "deadlines.reckon_all"
+"""The job after a change of working time: open clocks are reckoned anew, stopped ones stay."""
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 _ALONE = text("SELECT pg_advisory_xact_lock(4801, 3)")
@@ -136,6 +139,7 @@ class CalendarService:
             found = await _locked(work, code, expected_version)
             row = {"code": code, **names, "observes_holidays": observes_holidays}
             await work.connection.execute(_RENAME, row)
+            await enqueue(work, RECKON_ALL)
             before = _named(found.name_vi, found.name_en, found.observes_holidays)
             after = _named(names["name_vi"], names["name_en"], observes_holidays)
             return Made(HistoryKind.CALENDAR, code, found.version + 1, before, after)
@@ -165,6 +169,7 @@ class CalendarService:
             before = intervals_of((row.low, row.high) for row in rows)
             await _put(work, code, from_day, week)
             await work.connection.execute(_RAISE, {"code": code})
+            await enqueue(work, RECKON_ALL)
             told = [
                 {"hoursFrom": from_day.isoformat(), "hours": _told(intervals)} for intervals in (before, week)
             ]
@@ -204,6 +209,7 @@ class CalendarService:
             await work.connection.execute(_REMOVE_DAYS, {"year": year})
             if checked:
                 await work.connection.execute(_INSERT_DAY, [_row(year, day) for day in checked])
+            await enqueue(work, RECKON_ALL)
             after = _told_days(label, checked)
             return Made(HistoryKind.HOLIDAY_YEAR, str(year), version + 1, before, after)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from backend.deadlines.types import ReportDeadlines
 from backend.devices.types import AppRelease, Device, DeviceState, NetworkKind, Session
 from backend.media.types import Content, Media, MediaChanged, MediaKind, MediaState
 from backend.notifications.types import InboxItem
@@ -35,6 +36,7 @@ from foundation.identity.principal import (
 )
 from foundation.paging import Page, PageRequest, Position
 from foundation.recording import AuditEvent
+from graphql_schema.deadline_services import Deadlines
 from graphql_schema.services import Services
 from graphql_schema.transport import RequestParts
 
@@ -238,8 +240,16 @@ class Fake:
         return self._called("report_lost", *given)
 
 
+class QuietDeadlines:
+    """Nothing is reckoned yet."""
+
+    async def of_reports(self, principal: Principal, codes: Sequence[str]) -> dict[str, ReportDeadlines]:
+        return {}
+
+
 def every(rest: Any, **given: Any) -> Services:
     """Services for a test: those given, and `rest` in the place of every other."""
+    given.setdefault("deadlines", Deadlines(reads=QuietDeadlines(), changes=rest))
     return Services(**{field.name: given.get(field.name, rest) for field in fields(Services)})
 
 

@@ -1,4 +1,4 @@
--- Deadlines (thời hạn) as data: sets of rules, the clocks of each report, pauses with reasons, who was told.
+-- Deadlines (thời hạn) as data: sets of rules, the clocks of each report, pauses with reasons.
 
 -- Rules --------------------------------------------------------------------------------------------------------
 -- As sets of routing rules: written as a draft, holds from a day, never changed from then on. A report keeps the
@@ -85,6 +85,8 @@ CREATE TABLE deadlines.clock (
   due_at timestamptz NOT NULL CHECK (due_at > started_at),
   paused_since timestamptz,
   paused_until timestamptz,
+  -- When it stood still because the citizen had been asked: beginnings and ends in turn.
+  waited timestamptz[] NOT NULL DEFAULT '{}' CHECK (cardinality(waited) % 2 = 0),
   stopped_at timestamptz,
   late boolean NOT NULL DEFAULT false,
   -- What has been said of it (backend/deadlines/stages.py), and when to look again.
@@ -103,20 +105,6 @@ CREATE INDEX clock_next ON deadlines.clock (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX clock_open ON deadlines.clock (report_id) WHERE stopped_at IS NULL;
 CREATE INDEX clock_stopped ON deadlines.clock (stopped_at) WHERE stopped_at IS NOT NULL;
 
--- Who was told what: once for each due time.
-CREATE TABLE deadlines.notice (
-  id uuid PRIMARY KEY,
-  report_id uuid NOT NULL REFERENCES deadlines.followed ON DELETE RESTRICT,
-  kind text NOT NULL CHECK (kind IN ('receive', 'handle')),
-  round int NOT NULL,
-  stage int NOT NULL CHECK (stage BETWEEN 1 AND 4),
-  due_at timestamptz NOT NULL,
-  official_id uuid NOT NULL REFERENCES tenancy.official ON DELETE RESTRICT,
-  at timestamptz NOT NULL,
-  UNIQUE (report_id, kind, round, stage, due_at, official_id)
-);
-CREATE INDEX notice_official ON deadlines.notice (official_id, at DESC, id DESC);
-
 ALTER TABLE deadlines.rule_set ENABLE ROW LEVEL SECURITY;
 ALTER TABLE deadlines.rule_set FORCE ROW LEVEL SECURITY;
 ALTER TABLE deadlines.rule ENABLE ROW LEVEL SECURITY;
@@ -131,8 +119,6 @@ ALTER TABLE deadlines.pause ENABLE ROW LEVEL SECURITY;
 ALTER TABLE deadlines.pause FORCE ROW LEVEL SECURITY;
 ALTER TABLE deadlines.clock ENABLE ROW LEVEL SECURITY;
 ALTER TABLE deadlines.clock FORCE ROW LEVEL SECURITY;
-ALTER TABLE deadlines.notice ENABLE ROW LEVEL SECURITY;
-ALTER TABLE deadlines.notice FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner_all ON deadlines.rule_set TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON deadlines.rule TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON deadlines.pause_reason TO backend_owner USING (true) WITH CHECK (true);
@@ -140,7 +126,6 @@ CREATE POLICY owner_all ON deadlines.followed TO backend_owner USING (true) WITH
 CREATE POLICY owner_all ON deadlines.urgency_change TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON deadlines.pause TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON deadlines.clock TO backend_owner USING (true) WITH CHECK (true);
-CREATE POLICY owner_all ON deadlines.notice TO backend_owner USING (true) WITH CHECK (true);
 
 -- Rules are an administrator's, as routing's are.
 CREATE POLICY rule_set_read ON deadlines.rule_set FOR SELECT TO backend_app, backend_city, backend_worker USING (true);
@@ -194,7 +179,6 @@ CREATE POLICY worker_all ON deadlines.followed TO backend_worker USING (true) WI
 CREATE POLICY worker_read ON deadlines.urgency_change FOR SELECT TO backend_worker USING (true);
 CREATE POLICY worker_read ON deadlines.pause FOR SELECT TO backend_worker USING (true);
 CREATE POLICY worker_all ON deadlines.clock TO backend_worker USING (true) WITH CHECK (true);
-CREATE POLICY worker_all ON deadlines.notice TO backend_worker USING (true) WITH CHECK (true);
 
 -- A clock's list is the unit's that has it now: one clause, no OR, as lists of reports (0007).
 CREATE POLICY clock_read ON deadlines.clock FOR SELECT TO backend_app
@@ -232,8 +216,6 @@ CREATE POLICY pause_end ON deadlines.pause FOR UPDATE TO backend_app, backend_ci
   USING (ended_at IS NULL AND EXISTS (SELECT FROM reports.report r WHERE r.id = report_id AND r.handler_id
     = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[])))
   WITH CHECK (ended_at IS NOT NULL);
-CREATE POLICY notice_own ON deadlines.notice FOR SELECT TO backend_app, backend_city
-  USING (official_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid));
 
 GRANT SELECT ON deadlines.rule_set, deadlines.rule, deadlines.pause_reason, deadlines.followed,
   deadlines.urgency_change, deadlines.pause, deadlines.clock TO backend_app, backend_city, backend_worker;
@@ -242,32 +224,35 @@ GRANT INSERT, DELETE ON deadlines.rule TO backend_app, backend_city;
 GRANT UPDATE (urgency, version) ON deadlines.followed TO backend_app, backend_city;
 GRANT INSERT ON deadlines.urgency_change, deadlines.pause TO backend_app, backend_city;
 GRANT UPDATE (ended_at) ON deadlines.pause TO backend_app, backend_city;
--- Whose, which and when it began can't change.
+-- Whose and which can't change.
 GRANT UPDATE (unit_id, rule_set, rule, urgency, calendar, allowed_minutes, started_at, due_at, paused_since, paused_until,
-  stopped_at, late, stage, next_at) ON deadlines.clock TO backend_app, backend_city, backend_worker;
+  waited, stopped_at, late, stage, next_at) ON deadlines.clock TO backend_app, backend_city, backend_worker;
 GRANT INSERT ON deadlines.clock TO backend_worker;
 GRANT INSERT (report_id), UPDATE (version) ON deadlines.followed TO backend_worker;
-GRANT SELECT ON deadlines.notice TO backend_app, backend_city;
-GRANT SELECT, INSERT ON deadlines.notice TO backend_worker;
 
 -- What is public ------------------------------------------------------------------------------------------------
 -- Countdown and pauses, for anybody who has the codes: owner's rights on purpose, no person, no text, no id.
 CREATE FUNCTION deadlines.clocks_of(codes text[])
-RETURNS TABLE (code text, kind text, round int, urgency text, rule text, calendar text, started_at timestamptz,
-  due_at timestamptz, paused_since timestamptz, paused_until timestamptz, stopped_at timestamptz, late boolean)
+RETURNS TABLE (code text, level text, kind text, round int, urgency text, rule text, calendar text,
+  started_at timestamptz, due_at timestamptz, paused_since timestamptz, paused_until timestamptz,
+  waited timestamptz[], stopped_at timestamptz, late boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-  SELECT r.code, c.kind, c.round, c.urgency, c.rule, c.calendar, c.started_at, c.due_at, c.paused_since,
-    c.paused_until, c.stopped_at, c.late
+  SELECT r.code, f.urgency, c.kind, c.round, c.urgency, c.rule, c.calendar, c.started_at, c.due_at,
+    c.paused_since, c.paused_until, c.waited, c.stopped_at, c.late
   FROM unnest(codes) asked(code) JOIN reports.report r ON r.code = asked.code
-  JOIN deadlines.clock c ON c.report_id = r.id
+  JOIN deadlines.followed f ON f.report_id = r.id JOIN deadlines.clock c ON c.report_id = r.id
   ORDER BY r.code, c.round, c.kind DESC
 $$;
+-- A pause that was open when the work was done ended with it.
 CREATE FUNCTION deadlines.pauses_of(codes text[])
-RETURNS TABLE (code text, reason text, started_at timestamptz, until_at timestamptz, ended_at timestamptz)
+RETURNS TABLE (code text, reason text, name_vi text, name_en text, started_at timestamptz, until_at timestamptz,
+  ended_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
-  SELECT r.code, p.reason, p.started_at, p.until_at, p.ended_at
+  SELECT r.code, p.reason, n.name_vi, n.name_en, p.started_at, p.until_at,
+    least(p.ended_at, (SELECT min(c.stopped_at) FROM deadlines.clock c
+                       WHERE c.report_id = p.report_id AND c.kind = 'handle' AND c.stopped_at >= p.started_at))
   FROM unnest(codes) asked(code) JOIN reports.report r ON r.code = asked.code
-  JOIN deadlines.pause p ON p.report_id = r.id
+  JOIN deadlines.pause p ON p.report_id = r.id JOIN deadlines.pause_reason n ON n.code = p.reason
   ORDER BY r.code, p.started_at
 $$;
 REVOKE ALL ON FUNCTION deadlines.clocks_of, deadlines.pauses_of FROM PUBLIC;
