@@ -20,6 +20,9 @@ SYSTEM_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 CASE = re.compile(r"(?!.*[0-9]{9})[A-Z0-9]{1,16}(?:[-/.][A-Z0-9]{1,16}){0,4}")
 """A case number such as "2026/001234". No run of nine digits: phone and identity numbers have 9 to 12."""
 
+CHANNEL = re.compile(r"(?!.*[0-9]{9})[a-z0-9][a-z0-9-]{1,31}")
+"""A channel's code, such as "1022". No run of nine digits, as above."""
+
 KIND = re.compile(r"[a-z][a-z0-9_]{0,39}")
 CODE = re.compile(
     r"[0-9]{5}|[CDP][0-9]{4}"  # a unit
@@ -60,6 +63,8 @@ def check_resource(resource: str) -> None:
     """Raise NotLoggable unless `resource` is "kind:code" with a code of a known shape."""
     kind, _, code = resource.partition(":")
     _match(KIND, kind, "resource")
+    if kind == "channel" and CHANNEL.fullmatch(code):
+        return
     if not CODE.fullmatch(code) and not (kind in WORD_KINDS and WORD.fullmatch(code)):
         raise NotLoggable("resource")
 

@@ -18,6 +18,7 @@ from audit import codes
 from audit.codes import NotLoggable
 from foundation.identity.principal import (
     AnonymousPrincipal,
+    ChannelPrincipal,
     CitizenPrincipal,
     OfficialPrincipal,
     Principal,
@@ -154,8 +155,8 @@ def _subject(context: LineContext, principal: Principal, event: AuditEvent) -> d
 
 
 def _authentication(context: LineContext, principal: Principal) -> dict[str, Any]:
-    if isinstance(principal, SystemPrincipal):
-        raise NotLoggable("a system principal does not sign in")
+    if isinstance(principal, SystemPrincipal | ChannelPrincipal):
+        raise NotLoggable("a machine does not sign in")
     members: dict[str, Any] = {"user": _user(context, principal), "service": {"name": context.service}}
     if not isinstance(principal, AnonymousPrincipal):
         members["is_mfa"] = principal.session.acr in {"aal2", "aal3"}
@@ -166,6 +167,10 @@ def _actor(context: LineContext, principal: Principal) -> dict[str, Any]:
     if isinstance(principal, SystemPrincipal):
         codes.check_system_name(principal.name)
         return {"app_name": principal.name}
+    if isinstance(principal, ChannelPrincipal):
+        name = f"channel-{principal.name}"
+        codes.check_system_name(name)
+        return {"app_name": name}
     return {"user": _user(context, principal)}
 
 

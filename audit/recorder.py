@@ -1,16 +1,24 @@
 """Writes audit events into the transaction of their effect: no event, no effect."""
 
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from audit.codes import NotLoggable
 from audit.ocsf import SALT_BYTES, Counted, LineContext, build_line
 from audit.pseudonyms import Pseudonyms
 from audit.refusals import RefusalCounter
 from foundation.clock import Clock
 from foundation.errors import Refusal
-from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
+from foundation.identity.principal import (
+    AnonymousPrincipal,
+    CitizenPrincipal,
+    OfficialPrincipal,
+    Origin,
+    Principal,
+)
 from foundation.ids import NewId, RandomBytes
 from foundation.recording import LOGON, Activity, AuditEvent, EventClass
 
@@ -18,6 +26,14 @@ PRODUCT_VERSION = "0.1.0"
 
 _ORIGIN = text("SELECT origin FROM audit.log ORDER BY epoch DESC LIMIT 1")
 _INSERT = text("INSERT INTO audit.event (id, line) VALUES (:id, :line)")
+
+
+class Executor(Protocol):
+    """An asyncpg pool or connection."""
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """The first value of the first row."""
+        ...
 
 
 class AuditRecorder:
@@ -61,6 +77,27 @@ class AuditRecorder:
             self.count_refusal(principal.origin, refusal.code)
             return
         await self._write(connection, principal, event, refusal=refusal.code)
+
+    async def line_of(self, asked: "Executor", principal: Principal, event: AuditEvent) -> tuple[UUID, str]:
+        """The id and line of an allowed event, for a statement that writes it together with its effect.
+
+        Only for who has no pseudonym: machines. Raises NotLoggable.
+        """
+        if isinstance(principal, CitizenPrincipal | OfficialPrincipal):
+            raise NotLoggable("a person without a pseudonym")
+        if self._origin is None:
+            self._origin = str(await asked.fetchval(_ORIGIN.text))
+        event_id = self._new_id()
+        context = LineContext(
+            service=self._service,
+            product_version=self._product_version,
+            origin=self._origin,
+            event_id=event_id,
+            at=self._clock.now(),
+            salt=self._random_bytes(SALT_BYTES),
+            pseudonym=None,
+        )
+        return event_id, build_line(context, principal, event).decode()
 
     def count_refusal(self, origin: Origin, reason: str) -> None:
         """Count the refusal of a caller who proved nothing: no or a bad token, proof or document."""

@@ -269,6 +269,19 @@ class SmsSettings(Section, frozen=True):
     sender: str = "iHaNoi"
 
 
+class ChannelsSettings(Section, frozen=True):
+    """Channels that hand in reports (docs/decisions/0034-channels.md)."""
+
+    seal_key_file: Path
+    """32 bytes: their secrets lie sealed under it in the database."""
+    pool_size: Annotated[int, msgspec.Meta(ge=1, le=32)] = 4
+    """Connections of a process for their messages, beside those of everybody else."""
+    private_addresses: bool = False
+    """Whether status changes may go to addresses of this machine and its networks: never in production."""
+    ca_file: Path | None = None
+    """Authority of the far ends' certificates, where it is no public one. Never in production."""
+
+
 class ApiSettings(Section, frozen=True):
     """services/api.py."""
 
@@ -300,6 +313,8 @@ class ApiSettings(Section, frozen=True):
     """None: this process neither takes nor hands out files."""
     phones: PhoneSettings | None = None
     """None: keys of the process's own, which end with it. Production takes files alone."""
+    channels: ChannelsSettings | None = None
+    """None: this process takes nothing from channels."""
     directory_queue: DirectoryQueueSettings | None = None
     """None: this process asks nothing of the directory."""
     operations: OperationsSettings | None = None
@@ -314,6 +329,7 @@ class ApiSettings(Section, frozen=True):
             raise ValueError("production takes no file that was not scanned: media.scan_required")
         if self.environment == "production" and self.phones is None:
             raise ValueError("production needs the keys of phone numbers: phones")
+        check_channels(self.environment, self.channels)
 
 
 class WorkerSettings(Section, frozen=True):
@@ -330,8 +346,11 @@ class WorkerSettings(Section, frozen=True):
     phones: PhoneSettings | None = None
     """As the api's. None: nothing of citizens' accounts is done here."""
     sms: SmsSettings | None = None
+    channels: ChannelsSettings | None = None
+    """As the api's. None: status changes wait."""
 
     def __post_init__(self) -> None:
+        check_channels(self.environment, self.channels)
         if self.sms is None:
             return
         if self.environment == "production" and not self.sms.url.startswith("https://"):
@@ -451,6 +470,15 @@ class ArchiverSettings(Section, frozen=True):
     """Files and folders that are copied whole whenever one changed: secrets, certificates."""
     round_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 5.0
     """At most so much is lost with the machine."""
+
+
+def check_channels(environment: str, channels: ChannelsSettings | None) -> None:
+    """Raise ValueError for what lets an address inside be called by somebody's choice in production."""
+    if environment == "production" and channels is not None:
+        if channels.private_addresses:
+            raise ValueError("production calls no private address: channels.private_addresses")
+        if channels.ca_file is not None:
+            raise ValueError("production trusts public authorities alone: channels.ca_file")
 
 
 S = TypeVar("S", bound=Section)

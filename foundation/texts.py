@@ -1,4 +1,4 @@
-"""Names and short texts that administrators write: shown to everybody, so nothing in them may mislead."""
+"""Texts that people write. An administrator's names are shown to everybody: nothing in them may mislead."""
 
 import unicodedata
 
@@ -6,6 +6,7 @@ from foundation.errors import InvalidInput
 
 MAX_NAME = 200
 MAX_NOTE = 300
+MAX_TEXT = 4_000
 # Control, format (bidi, zero width), surrogate, private, unassigned; line and paragraph separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Vietnamese never needs more: a letter is one character in NFC, or a letter and its tone.
@@ -28,3 +29,19 @@ def checked_label(field: str, value: str, longest: int = MAX_NAME) -> str:
         if marks > MOST_MARKS:
             raise InvalidInput(field)
     return label
+
+
+def checked_text(field: str, value: str, longest: int = MAX_TEXT) -> str:
+    """`value` trimmed. Raises InvalidInput when it is empty, too long, or holds control characters."""
+    trimmed = value.strip()
+    if not 1 <= len(trimmed) <= longest or any(_is_control(character) for character in trimmed):
+        raise InvalidInput(field)
+    try:
+        trimmed.encode("utf-8")
+    except UnicodeEncodeError as error:  # a lone surrogate, which JSON lets through
+        raise InvalidInput(field) from error
+    return trimmed
+
+
+def _is_control(character: str) -> bool:
+    return (character < " " and character not in "\n\t") or character == "\x7f"

@@ -39,6 +39,7 @@ class Actor(StrEnum):
     CITIZEN = "citizen"
     OFFICIAL = "official"
     SYSTEM = "system"
+    CHANNEL = "channel"
 
 
 @strawberry.type(description="Một thay đổi. / One change, as the citizen and the officers see it.")

@@ -68,6 +68,7 @@ from graphql_schema.live.operations import LiveOperations
 from graphql_schema.schema import build
 from graphql_schema.services import Services
 from services import probes
+from services.channel_routes import channels_of
 from services.deadlines import deadlines_of
 from services.figures import statistics_of
 from services.gateway import ApiGateway
@@ -98,6 +99,7 @@ class Parts:
     settings: ApiSettings
     clock: Clock
     refusals: RefusalCounter
+    recorder: AuditRecorder
     watched: RefusalsOfRequests
     database: Database
     feed: Database
@@ -126,6 +128,7 @@ def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
         settings=settings,
         clock=clock,
         refusals=refusals,
+        recorder=recorder,
         watched=watched,
         database=database,
         feed=feed,
@@ -285,11 +288,15 @@ def health_of(parts: Parts, http: httpx.AsyncClient) -> Health:
 
 
 @contextlib.asynccontextmanager
-async def running(parts: Parts, gateway: ApiGateway, limits: ApiLimits) -> AsyncIterator[None]:
+async def running(
+    parts: Parts, gateway: ApiGateway, limits: ApiLimits, channels: Database | None
+) -> AsyncIterator[None]:
     """From the first connection to the last: people are let in once everything is open."""
     identity = parts.settings.identity
     await parts.database.open()
     await parts.feed.open()
+    if channels is not None:
+        await channels.open()
     http = keycloak_http(identity.keycloak_ca_file)
     authenticator = Authenticator(identity, parts.database.pool, parts.clock, http, limits.of_person)
     await authenticator.open()
@@ -317,6 +324,8 @@ async def running(parts: Parts, gateway: ApiGateway, limits: ApiLimits) -> Async
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await authenticator.close()
+        if channels is not None:
+            await channels.close()
         await parts.feed.close()
         await parts.database.close()
         log.info("api_stopped")
@@ -330,14 +339,17 @@ def create_app() -> Serving:
     clock, database = parts.clock, parts.database
     limits = limits_of(parts)
     gateway = gateway_of(parts, limits)
+    channels = channels_of(settings, parts.policy, parts.recorder, parts.watched, parts.refusals, clock)
+    own, routes = (None, ()) if channels is None else channels
     app = Litestar(
         route_handlers=[
             *(endpoint.handler() for endpoint in endpoints_of(parts, gateway)),
             *health_routes(parts.health),
             backchannel_logout_route(gateway),
             *media_routes(settings, database, clock, gateway),
+            *routes,
         ],
-        lifespan=[lambda _: running(parts, gateway, limits)],
+        lifespan=[lambda _: running(parts, gateway, limits, own)],
         openapi_config=None,
         # logs.configure has done it; the library would put its own in place.
         logging_config=None,

@@ -16,6 +16,7 @@ from foundation.errors import Refusal
 from foundation.identity.challenges import IdentityUnavailable
 from foundation.identity.principal import (
     AnonymousPrincipal,
+    ChannelPrincipal,
     CitizenPrincipal,
     OfficialPrincipal,
     Origin,
@@ -167,7 +168,7 @@ def resource_of(refusal: TooManyRequests) -> str:
 
 
 def _subject(principal: Principal) -> str:
-    if isinstance(principal, AnonymousPrincipal | SystemPrincipal):
+    if isinstance(principal, AnonymousPrincipal | SystemPrincipal | ChannelPrincipal):
         return principal.origin.network
     return _person(principal.session)
 

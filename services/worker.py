@@ -13,6 +13,7 @@ import structlog
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
 from backend.changes import jobs as change_jobs
+from backend.channels import jobs as channel_jobs
 from backend.deadlines import jobs as deadline_jobs
 from backend.deadlines.following import DeadlineFollowing
 from backend.deadlines.reminding import DeadlineReminders
@@ -36,6 +37,7 @@ from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
 from foundation.settings import DatabaseSettings, WorkerSettings, load
 from services import housekeeping, probes
+from services.channel_routes import deliveries_of
 from services.disk_alarm import DiskAlarm
 from services.job_metrics import calendar_sample, counted, queue_sample
 from services.observing import disks_of, observed
@@ -70,7 +72,14 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     app = queue_of(settings.database)
     notifications = NotificationService(database, policy, clock, new_uuid)
     following = DeadlineFollowing(database, policy, clock, new_uuid)
-    reactions = {"notifications": notifications.deliver, "deadlines": following.react}
+    reactions: dict[str, change_jobs.Reaction] = {
+        "notifications": notifications.deliver,
+        "deadlines": following.react,
+    }
+    if settings.channels is not None:
+        deliveries = deliveries_of(settings.channels, database, policy, clock)
+        reactions["channels"] = deliveries.announce
+        channel_jobs.register(app, deliveries, database, clock)
     change_jobs.register(app, reactions, new_uuid)
     notification_jobs.register(app, DeliveryService(database), new_uuid)
     hand_over.register(app, hand_over.HandOver(database, policy, clock, new_uuid))

@@ -13,6 +13,7 @@ from foundation.settings import (
     ArchivedCluster,
     ArchiverSettings,
     AuditSettings,
+    ChannelsSettings,
     DirectoryQueueSettings,
     DirectorySettings,
     EdgeEventsSettings,
@@ -44,6 +45,7 @@ CITIZENS = "ihanoi"
 OFFICIALS = "hanoi-ioc"
 _SIV_KEY_SIZE = 64
 _LINK_KEY_SIZE = 32
+_SEAL_KEY_SIZE = 32
 
 
 def issuer_of(ports: Ports, realm: str) -> str:
@@ -86,6 +88,7 @@ class Services:
         """Write all settings files; make the keys that they name."""
         random_key(self.home.secret("opaque-ids"), _SIV_KEY_SIZE)
         random_key(self.home.secret("media-links"), _LINK_KEY_SIZE)
+        random_key(self.home.secret("channel-seal"), _SEAL_KEY_SIZE)
         # Numbers that citizens have proven, on their way from api and worker to the directory.
         random_key(self.home.secret("phone-seal"), PHONE_KEY_SIZE)
         random_key(self.home.backup_key, BACKUP_KEY_SIZE)
@@ -126,6 +129,7 @@ class Services:
                 operations=self._operations("worker", disks={"data": self.backend.data}),
                 policies_folder=ROOT / "policies" / "backend",
                 media=self._media(),
+                channels=self._channels(),
                 directory_queue=self._directory_queue("worker"),
             ),
             "relay": RelaySettings(
@@ -207,6 +211,7 @@ class Services:
             manifests_folder=ROOT / "mobile_contract" / "manifests",
             limits=self.limits,
             media=self._media(),
+            channels=self._channels(),
             directory_queue=self._directory_queue("api"),
         )
 
@@ -215,6 +220,14 @@ class Services:
             folder=self.home.folder / "media",
             link_key_file=self.home.secret("media-links"),
             scanner_socket=ClamAv(self.home).socket,
+        )
+
+    def _channels(self) -> ChannelsSettings:
+        # The far ends' doubles are on this machine.
+        return ChannelsSettings(
+            seal_key_file=self.home.secret("channel-seal"),
+            private_addresses=True,
+            ca_file=self.certificates.authority,
         )
 
     def _operations(self, service: str, **more: Any) -> OperationsSettings:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from foundation.identity.principal import (
     AnonymousPrincipal,
+    ChannelPrincipal,
     CitizenPrincipal,
     OfficialPrincipal,
     Principal,
@@ -65,7 +66,7 @@ class TimelineEntry:
     to_state: ReportState
     unit: UnitRef
     actor: str
-    """"citizen", "official" or "system"."""
+    """"citizen", "official", "system" or "channel"."""
     note: str | None
 
 
@@ -143,7 +144,7 @@ def readers_of(principal: Principal) -> tuple[UUID, ...]:
             return (principal.citizen_id,)
         case OfficialPrincipal():
             return tuple(UUID(int=unit) for unit in sorted(principal.units))
-        case AnonymousPrincipal() | SystemPrincipal():
+        case AnonymousPrincipal() | SystemPrincipal() | ChannelPrincipal():
             return ()
 
 

@@ -5,6 +5,7 @@ They protect from a forgotten WHERE, not from somebody who runs SQL of his own (
 
 from foundation.identity.principal import (
     AnonymousPrincipal,
+    ChannelPrincipal,
     CitizenPrincipal,
     OfficialPrincipal,
     Principal,
@@ -26,7 +27,7 @@ def settings_of(principal: Principal) -> tuple[str, str, str, str]:
         case OfficialPrincipal():
             units, administered = _listed(principal.units), _listed(principal.administered)
             return str(principal.official_id), "", units, administered
-        case AnonymousPrincipal() | SystemPrincipal():
+        case AnonymousPrincipal() | SystemPrincipal() | ChannelPrincipal():
             return "", "", "", ""
 
 

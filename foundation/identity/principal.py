@@ -123,7 +123,7 @@ class SystemPrincipal:
 class ChannelPrincipal:
     """A channel (kênh) that hands in reports: "1022", "portal" or "zalo"; `state` "active" or "suspended".
 
-    Policies know it; it joins `Principal` when channels sign in (backend/channels).
+    Built from a verified signature or key (backend/channels); never from a name that somebody wrote.
     """
 
     origin: Origin
@@ -131,4 +131,4 @@ class ChannelPrincipal:
     state: str
 
 
-Principal = AnonymousPrincipal | CitizenPrincipal | OfficialPrincipal | SystemPrincipal
+Principal = AnonymousPrincipal | CitizenPrincipal | OfficialPrincipal | SystemPrincipal | ChannelPrincipal

@@ -34,7 +34,7 @@ NETWORK_KINDS = frozenset({"city", "internet", "unknown"})
 _UNIT_CODE = re.compile(r"[0-9]{5}|(?P<letter>[CDP])[0-9]{4}")
 
 
-Caller: TypeAlias = Principal | ChannelPrincipal
+Caller: TypeAlias = Principal
 """Whom policies decide about."""
 
 

@@ -39,6 +39,7 @@ MACHINERY = {
 ROLES = ("backend_app", "backend_relay", "backend_directory")
 TENANT_SCHEMAS = (
     "changes",
+    "channels",
     "citizens",
     "deadlines",
     "notifications",

@@ -1,4 +1,4 @@
-"""Reserved."""
+"""Channels: who hands in reports of others, what came in, and what goes back."""
 
 from migrations.sql import run
 
