@@ -29,6 +29,7 @@ class Behind:
     requests: list[dict[str, Any]] = field(default_factory=list)
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    may_answer: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass
@@ -111,6 +112,7 @@ def running_edge(api_certificate: str = "api", **options: Any) -> Iterator[Rig]:
 @contextmanager
 def _behind(port: int, pair: Pair, callers: Path | None) -> Iterator[Behind]:
     behind = Behind()
+    behind.may_answer.set()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -127,6 +129,7 @@ def _behind(port: int, pair: Pair, callers: Path | None) -> Iterator[Behind]:
                     "size": len(body),
                 }
             )
+            behind.may_answer.wait(20)
             answer = json.dumps({"reached": True}).encode()
             self.send_response(behind.status)
             for name, value in behind.headers.items():

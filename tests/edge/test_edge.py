@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -44,6 +45,7 @@ def narrow() -> Iterator[Rig]:
         connections=3,
         header_seconds=1,
         body_seconds=1,
+        upload_seconds=1,
     )
     with running_edge(limits=limits) as running:
         yield running
@@ -211,3 +213,52 @@ def test_told_refusals_hold_codes_and_networks_alone(rig: Rig) -> None:
     log = rig.edge.home.log("edge").read_text(encoding="utf-8")
     assert "secret-of-somebody" not in text + log
     assert "127.0.21.77" not in text + log
+
+
+@pytest.mark.parametrize(
+    ("path", "largest"),
+    [("/graphql", 128 * 1024), ("/media", 21 * 1024 * 1024), ("/identity/backchannel-logout", 16 * 1024)],
+)
+def test_largest_body_passes_and_one_octet_more_does_not(rig: Rig, path: str, largest: int) -> None:
+    kind = {"/graphql": "application/json", "/media": "image/jpeg"}
+    headers = {"content-type": kind.get(path, "application/x-www-form-urlencoded")}
+    bodies = {"/graphql": b'{"a":"' + b"x" * (largest - 8) + b'"}', "/media": b"\xff" * largest}
+    body = bodies.get(path, b"logout_token=" + b"x" * (largest - 13))
+    with rig.client() as client:
+        passed = client.post(rig.url + path, content=body, headers=headers)
+        assert (len(body), passed.status_code, rig.api.requests[-1]["size"]) == (largest, 200, largest)
+        reached = len(rig.api.requests)
+        refused = client.post(rig.url + path, content=body + b" ", headers=headers)
+    assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (413, "edge.too_large")
+    assert len(rig.api.requests) == reached
+
+
+@pytest.mark.parametrize(("path", "pieces"), [("/graphql", 3), ("/media", 337)])
+def test_body_without_a_length_is_counted_as_it_comes(rig: Rig, path: str, pieces: int) -> None:
+    reached = len(rig.api.requests)
+    with rig.client() as client:
+        answer = client.post(rig.url + path, content=(b"x" * 65_536 for _ in range(pieces)))
+    assert (answer.status_code, len(rig.api.requests)) == (413, reached)
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/media"])
+def test_body_that_stops_coming_is_cut_off_on_every_route(narrow: Rig, path: str) -> None:
+    reached = len(narrow.api.requests)
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost:{narrow.edge.ports.edge}\r\nContent-Length: 100\r\n"
+    with narrow.socket() as secure:
+        secure.sendall(f"{head}Content-Type: application/json\r\n\r\n{{".encode())
+        assert read_all(secure) == b""
+    assert len(narrow.api.requests) == reached
+
+
+def test_connections_of_one_network_are_counted(narrow: Rig) -> None:
+    url, reached = f"{narrow.url}/health/live", len(narrow.api.requests)
+    narrow.api.may_answer.clear()
+    with ThreadPoolExecutor(3) as pool, narrow.client("127.0.31.1") as client:
+        waiting = [pool.submit(client.get, url) for _ in range(3)]
+        while len(narrow.api.requests) < reached + 3:
+            time.sleep(0.01)
+        answer = client.get(url)
+        narrow.api.may_answer.set()
+        assert [one.result().status_code for one in waiting] == [200, 200, 200]
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (429, "edge.too_many")

@@ -20,7 +20,10 @@ from graphql_schema.execution.documents import Documents, read_folder
 from graphql_schema.http import GraphQLEndpoint
 from graphql_schema.limits import Limits
 from graphql_schema.schema import build
+from tests.conftest import WIDE_EDGE
+from tests.edge.rig import running_edge
 from tests.graphql_schema.fakes import NOW, Fake, FakeGateway, every, standard_answers
+from tests.graphql_schema.through_edge import ThroughEdge
 
 OPERATIONS = Path(__file__).parents[2] / "mobile_contract" / "operations"
 SCHEMA = build()
@@ -117,28 +120,47 @@ def logged() -> Iterator[list[MutableMapping[str, Any]]]:
 
 
 @pytest.fixture(scope="session")
-def _development() -> Iterator[Api]:
+def through_edge() -> Iterator[ThroughEdge]:
+    """As strangers see it, and nobody has to wait."""
+    with running_edge(limits=WIDE_EDGE, inside=("192.0.2.0/24",)) as rig:
+        edge = ThroughEdge(rig)
+        yield edge
+        edge.close()
+
+
+@pytest.fixture(scope="session")
+def _development(through_edge: ThroughEdge) -> Iterator[Api]:
     api = make_api()
+    api.client.event_hooks["response"].append(through_edge.repeat)
     with api.client:
         yield api
 
 
 @pytest.fixture(scope="session")
-def _production() -> Iterator[Api]:
+def _production(through_edge: ThroughEdge) -> Iterator[Api]:
     api = make_api(only_trusted=True)
+    api.client.event_hooks["response"].append(through_edge.repeat)
     with api.client:
         yield api
 
 
 @pytest.fixture
-def api(_development: Api) -> Api:
-    """As in development: any document within the limits."""
+def api(_development: Api, through_edge: ThroughEdge) -> Iterator[Api]:
+    """As in development: any document within the limits. What it takes, the edge must let by."""
     _development.reset()
-    return _development
+    yield _development
+    assert stopped_by(through_edge) == []
 
 
 @pytest.fixture
-def production(_production: Api) -> Api:
-    """As in production: the contract's documents alone."""
+def production(_production: Api, through_edge: ThroughEdge) -> Iterator[Api]:
+    """As in production: the contract's documents alone. What it takes, the edge must let by."""
     _production.reset()
-    return _production
+    yield _production
+    assert stopped_by(through_edge) == []
+
+
+def stopped_by(edge: ThroughEdge) -> list[str]:
+    """What the edge stopped since the last time."""
+    stopped, edge.stopped = edge.stopped, []
+    return stopped
