@@ -282,6 +282,29 @@ class ChannelsSettings(Section, frozen=True):
     """Authority of the far ends' certificates, where it is no public one. Never in production."""
 
 
+class PushSettings(Section, frozen=True):
+    """Google's Firebase Cloud Messaging."""
+
+    account_file: Path
+    """The service account's key (JSON), as Google hands it out. A secret."""
+    url: str | None = None
+    """Another server that speaks FCM HTTP v1; production takes none."""
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+    """The longest silence."""
+
+
+class MailSettings(Section, frozen=True):
+    """The mail server that takes our letters: STARTTLS and a password."""
+
+    host: str
+    port: Port
+    user: str
+    password_file: Path
+    sender: Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+$")]
+    ca_file: Path | None = None
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+
+
 class ApiSettings(Section, frozen=True):
     """services/api.py."""
 
@@ -348,9 +371,14 @@ class WorkerSettings(Section, frozen=True):
     sms: SmsSettings | None = None
     channels: ChannelsSettings | None = None
     """As the api's. None: status changes wait."""
+    push: PushSettings | None = None
+    """None: nothing is pushed; notices stand in the inbox, and other ways are taken as people wish."""
+    mail: MailSettings | None = None
 
     def __post_init__(self) -> None:
         check_channels(self.environment, self.channels)
+        if self.environment == "production" and self.push is not None and self.push.url is not None:
+            raise ValueError("production pushes to Google alone: push.url")
         if self.sms is None:
             return
         if self.environment == "production" and not self.sms.url.startswith("https://"):

@@ -7,6 +7,7 @@ from backend.deadlines.types import ClockState as DeadlineState
 from backend.deadlines.types import DayKind, DueScope, LengthUnit, Urgency, YearState
 from backend.devices.types import DeviceState, NetworkKind
 from backend.media.types import MediaKind, MediaState, Size
+from backend.notifications.types import Fallback, Platform
 from backend.officials.types import DutyKind, OfficialState, ReviewDecision
 from backend.reports.types import ClosingReason, ReportState, ReportStep
 from backend.routing.types import FaultKind, RuleSetState
@@ -19,12 +20,14 @@ __all__ = [
     "DeviceState",
     "DueScope",
     "DutyKind",
+    "Fallback",
     "FaultKind",
     "LengthUnit",
     "MediaKind",
     "MediaState",
     "NetworkKind",
     "OfficialState",
+    "Platform",
     "ReportState",
     "ReportStep",
     "ReviewDecision",
@@ -44,6 +47,11 @@ strawberry.enum(
     description="Lý do đóng: đã giải quyết, không thuộc thẩm quyền, "
     "không xác minh được, người dân không trả lời. / Why a report was closed.",
 )
+strawberry.enum(
+    Fallback,
+    description="Khi nào dùng cách khác: không bao giờ, khi khẩn, luôn luôn. / When another way is taken.",
+)
+strawberry.enum(Platform, description="Hệ điều hành của ứng dụng. / What an app runs on.")
 strawberry.enum(MediaKind, description="Ảnh hoặc tài liệu. / A photo or a document.")
 strawberry.enum(
     MediaState,

@@ -8,6 +8,7 @@ import strawberry
 from backend.administration import errors as registers
 from backend.deadlines import errors as deadlines
 from backend.deadlines.errors import HoursOverlap as HoursOverlapRefusal
+from backend.notifications.errors import NoAddress as NoAddressRefusal
 from backend.officials import errors as officials
 from backend.reports.errors import IllegalTransition as IllegalTransitionRefusal
 from backend.reports.errors import SameUnit as SameUnitRefusal
@@ -53,6 +54,11 @@ class Forbidden(Problem):
 @strawberry.type(description="Một giá trị ngoài giới hạn. / A value outside its limits.")
 class InvalidInput(Problem):
     field: str = strawberry.field(description="Tên tham số. / The argument's name.")
+
+
+@strawberry.type(description="Chưa có số hoặc địa chỉ đã xác minh. / No proven number or address to send to.")
+class NoAddress(Problem):
+    field: str = strawberry.field(description="sms hoặc email. / sms or email.")
 
 
 @strawberry.type(description="Người khác đã sửa trước. / Somebody else changed it first: reload.")
@@ -242,6 +248,10 @@ def _invalid_input(refusal: refusals.InvalidInput, common: dict[str, str]) -> Pr
     return InvalidInput(**common, field=refusal.field)
 
 
+def _no_address(refusal: NoAddressRefusal, common: dict[str, str]) -> Problem:
+    return NoAddress(**common, field=refusal.field)
+
+
 def _version_conflict(refusal: refusals.VersionConflict, common: dict[str, str]) -> Problem:
     return VersionConflict(**common, current_version=refusal.current)
 
@@ -305,6 +315,7 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     body_proofs.DigestRequired: (DigestRequired, _plain(DigestRequired)),
     refusals.IdempotencyMismatch: (IdempotencyMismatch, _plain(IdempotencyMismatch)),
     IllegalTransitionRefusal: (IllegalTransition, _illegal_transition),
+    NoAddressRefusal: (NoAddress, _no_address),
     SameUnitRefusal: (SameUnit, _plain(SameUnit)),
     UnknownUnitRefusal: (UnknownUnit, _plain(UnknownUnit)),
     UnknownCategoryRefusal: (UnknownCategory, _plain(UnknownCategory)),

@@ -15,7 +15,7 @@ from graphql_schema.deadlines import DeadlineQuery
 from graphql_schema.devices import DeviceMutation, DeviceQuery
 from graphql_schema.media import MediaMutation
 from graphql_schema.node_query import NodeQuery
-from graphql_schema.notifications import NotificationQuery
+from graphql_schema.notifications import NotificationMutation, NotificationQuery
 from graphql_schema.official_changes import OfficialMutation
 from graphql_schema.officials import OfficialQuery
 from graphql_schema.registers import HistoryQuery
@@ -50,6 +50,7 @@ MUTATIONS = (
     ReportMutation,
     MediaMutation,
     DeviceMutation,
+    NotificationMutation,
     OfficialMutation,
     UnitMutation,
     CategoryMutation,

@@ -43,7 +43,7 @@ from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics
 
 if TYPE_CHECKING:
-    from backend.notifications.types import InboxItem
+    from backend.notifications.types import InboxItem, Preferences, PushToken
 
 
 class ReportChanges(Protocol):
@@ -160,6 +160,28 @@ class InboxReads(Protocol):
     """backend.notifications.queries.InboxQueries."""
 
     async def inbox(self, principal: Owner, page: PageRequest) -> Page[InboxItem]: ...
+
+    async def unread(self, principal: Owner) -> int: ...
+
+    async def pushed(self, principal: Owner, token: UUID) -> tuple[InboxItem, ...]: ...
+
+    async def preferences(self, principal: Owner) -> Preferences: ...
+
+
+class InboxChanges(Protocol):
+    """backend.notifications.inbox.InboxService."""
+
+    async def mark_read(
+        self, principal: Owner, notices: Sequence[UUID] | None, idempotency: Idempotency
+    ) -> None: ...
+
+    async def prefer(
+        self, principal: Owner, wanted: Preferences, idempotency: Idempotency
+    ) -> Preferences: ...
+
+    async def register(self, principal: Owner, given: PushToken, idempotency: Idempotency) -> None: ...
+
+    async def forget(self, principal: Owner, idempotency: Idempotency) -> None: ...
 
 
 class MediaReads(Protocol):
@@ -336,6 +358,7 @@ class Services:
     officials: Officials
     categories: CategoryReads
     inbox: InboxReads
+    inbox_changes: InboxChanges
     feed: Feed
     media: MediaReads
     media_changes: MediaChanges

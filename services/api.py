@@ -32,6 +32,7 @@ from backend.devices.releases import AppReleases
 from backend.devices.service import DeviceService
 from backend.media.listing import MediaListing
 from backend.media.release import MediaReleaseService
+from backend.notifications.inbox import InboxService
 from backend.notifications.queries import InboxQueries
 from backend.officials.queries import OfficialQueries
 from backend.officials.resets import ResetService
@@ -55,6 +56,7 @@ from foundation.identity.apps import AppDoor
 from foundation.identity.authenticator import Authenticator, keycloak_http
 from foundation.ids import GlobalIds, new_uuid
 from foundation.limits.limiter import Limiter
+from foundation.phones import PhoneSeal
 from foundation.policy.engine import PolicyEngine
 from foundation.settings import ApiSettings, DatabaseSettings, load
 from foundation.telemetry import metrics
@@ -166,6 +168,9 @@ def services_of(parts: Parts) -> Services:
         officials=TenancyService(database, clock),
         categories=RoutingQueries(database, policy, clock),
         inbox=InboxQueries(database, policy, clock),
+        inbox_changes=InboxService(
+            database=database, policy=policy, clock=clock, new_id=new_uuid, seal=phone_seal(parts.settings)
+        ),
         feed=FeedService(ChangeQueries(database, policy, clock), parts.hub),
         media=MediaListing(database, policy, clock),
         media_changes=MediaReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
@@ -188,6 +193,11 @@ def queue_of(parts: Parts) -> DirectoryQueue | None:
     """The way to the directory, when the settings name one."""
     settings = parts.settings.directory_queue
     return None if settings is None else DirectoryQueue.of(settings, parts.clock, new_uuid)
+
+
+def phone_seal(settings: ApiSettings) -> PhoneSeal | None:
+    """What seals numbers of those who want messages by SMS. None: nobody can want them."""
+    return None if settings.phones is None else PhoneSeal.from_file(settings.phones.seal_key_file)
 
 
 def trusted_of(settings: ApiSettings) -> list[str]:

@@ -68,6 +68,7 @@ def _register_tables(app: procrastinate.App, database: Database, clock: Clock) -
         async with database.unscoped() as connection:
             await connection.execute(text("SELECT platform.forget_answers(:than)"), {"than": older_than})
             await connection.execute(text("SELECT devices.sweep()"))
+            await connection.execute(text("SELECT notifications.sweep(:now)"), {"now": clock.now()})
 
     @app.periodic(cron="23 3 * * *")
     @app.task(name="housekeeping.partitions", queueing_lock="housekeeping.partitions")

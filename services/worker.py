@@ -40,6 +40,7 @@ from services import housekeeping, probes
 from services.channel_routes import deliveries_of
 from services.disk_alarm import DiskAlarm
 from services.job_metrics import calendar_sample, counted, queue_sample
+from services.notices import ways_of
 from services.observing import disks_of, observed
 
 CONCURRENCY = 4
@@ -81,7 +82,8 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
         reactions["channels"] = deliveries.announce
         channel_jobs.register(app, deliveries, database, clock)
     change_jobs.register(app, reactions, new_uuid)
-    notification_jobs.register(app, DeliveryService(database), new_uuid)
+    ways = ways_of(settings, clock)
+    notification_jobs.register(app, DeliveryService(database, policy, clock, new_uuid, ways), new_uuid)
     hand_over.register(app, hand_over.HandOver(database, policy, clock, new_uuid))
     statistics_jobs.register(app, database)
     deadline_jobs.register(

@@ -14,15 +14,24 @@ RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
 
 
 class Sender(Protocol):
-    """Sends one delivery; sending it again when it is done does nothing."""
+    """backend.notifications.sending.DeliveryService."""
 
     async def send(self, principal: SystemPrincipal, delivery_id: UUID) -> None: ...
 
+    async def rescue(self, principal: SystemPrincipal) -> int: ...
+
 
 def register(app: procrastinate.App, sender: Sender, new_id: NewId) -> None:
-    """Let the worker send."""
+    """Let the worker send, and look once an hour for what no job sends."""
+
+    def principal() -> SystemPrincipal:
+        return SystemPrincipal(Origin(str(new_id()), NOWHERE), "notifications")
 
     @app.task(name=SEND, retry=RETRY)
     async def send(delivery_id: str) -> None:
-        principal = SystemPrincipal(Origin(str(new_id()), NOWHERE), "notifications")
-        await sender.send(principal, UUID(delivery_id))
+        await sender.send(principal(), UUID(delivery_id))
+
+    @app.periodic(cron="41 * * * *")
+    @app.task(name="notifications.rescue", queueing_lock="notifications.rescue")
+    async def rescue(timestamp: int) -> None:
+        await sender.rescue(principal())

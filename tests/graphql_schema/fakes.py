@@ -10,7 +10,7 @@ from uuid import UUID
 from backend.deadlines.types import ReportDeadlines
 from backend.devices.types import AppRelease, Device, DeviceState, NetworkKind, Session
 from backend.media.types import Content, Media, MediaChanged, MediaKind, MediaState
-from backend.notifications.types import InboxItem
+from backend.notifications.types import InboxItem, Preferences, RecipientKind, usual
 from backend.reports.types import (
     Changed,
     PublicReport,
@@ -217,6 +217,27 @@ class Fake:
     async def inbox(self, principal: Principal, page: PageRequest) -> Page[InboxItem]:
         return self._called("inbox", principal, page)
 
+    async def unread(self, principal: Principal) -> int:
+        return self._called("unread", principal)
+
+    async def pushed(self, principal: Principal, token: UUID) -> tuple[InboxItem, ...]:
+        return self._called("pushed", principal, token)
+
+    async def preferences(self, principal: Principal) -> Preferences:
+        return self._called("preferences", principal)
+
+    async def mark_read(self, *given: Any) -> None:
+        return self._called("mark_read", *given)
+
+    async def prefer(self, *given: Any) -> Preferences:
+        return self._called("prefer", *given)
+
+    async def register(self, *given: Any) -> None:
+        return self._called("register", *given)
+
+    async def forget(self, *given: Any) -> None:
+        return self._called("forget", *given)
+
     async def sessions(self, principal: Principal, page: PageRequest) -> Page[Session]:
         return self._called("sessions", principal, page)
 
@@ -257,7 +278,7 @@ def standard_answers() -> dict[str, Any]:
     """What a quiet day answers."""
     changed = Changed(CODE, 2, ReportState.IN_PROGRESS)
     page = Page((REPORT,), (Position(NOW, ROW_ID),), has_next=True)
-    item = InboxItem("report.accepted", f"report:{CODE}", 2, NOW)
+    item = InboxItem(ROW_ID, "report.accepted", f"report:{CODE}", 2, NOW)
     changes = dict.fromkeys(("submit", "accept", "forward", "ask", "reply", "answer", "close"), changed)
     return {
         **changes,
@@ -281,6 +302,13 @@ def standard_answers() -> dict[str, Any]:
         "unit": UNIT,
         "me": OfficialProfile("Trần Văn Minh", UNIT, (DutyView("handler", "00070"),)),
         "categories": (Category("lighting", "Chiếu sáng", "Lighting"),),
+        "unread": 3,
+        "pushed": (item,),
+        "preferences": usual(RecipientKind.CITIZEN),
+        "mark_read": None,
+        "prefer": usual(RecipientKind.CITIZEN),
+        "register": None,
+        "forget": None,
         "inbox": Page((item,), (Position(NOW, ROW_ID),), has_next=False),
     }
 
