@@ -14,6 +14,7 @@ from cli import (
     graphql,
     logs,
     mail,
+    push,
     restore,
     soc,
     status,
@@ -42,6 +43,7 @@ app.add_typer(directory.app, name="directory")
 app.add_typer(mail.app, name="mail")
 app.add_typer(backup.app, name="backup")
 app.command("restore")(restore.restore)
+app.add_typer(push.app, name="push")
 app.command("check")(check.check)
 app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test.test)
 app.command("bench")(bench.bench)

@@ -21,6 +21,7 @@ from stack.keycloak import Distribution, Keycloak, cache_folder, is_here
 from stack.mail import MailDouble
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
+from stack.push import FcmDouble
 from stack.realm_snapshot import RealmSnapshot
 from stack.services import OFFICIALS, Services
 from stack.settings_files import write_settings
@@ -104,6 +105,11 @@ class EmbeddedStack:
         return MailDouble(self.home, self.ports, self.certificates)
 
     @cached_property
+    def fcm(self) -> FcmDouble:
+        """The push service's double."""
+        return FcmDouble(self.home, self.ports)
+
+    @cached_property
     def edge(self) -> Edge:
         """What people reach."""
         return Edge(self.home, self.ports, self.certificates, self.edge_limits)
@@ -161,6 +167,7 @@ class EmbeddedStack:
             self.mail.prepare()
             mail = realms.MailServer(port=self.ports.mail)
             realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url, mail)
+            self.fcm.prepare()
             self.services.write_settings()
         with self.step("Keycloak's program"):
             self.keycloak.distribution.ensure(self.home.log("keycloak-build"))
@@ -189,8 +196,9 @@ class EmbeddedStack:
             self._seed()
         with self.step("The SOC's receiver"):
             self.supervisor.start(soc)
-        with self.step("Mail's double"):
+        with self.step("Doubles of mail and push"):
             self.supervisor.start(self.mail.part())
+            self.supervisor.start(self.fcm.part())
         with self.step("The edge"):
             self.supervisor.start(self.edge.part())
         with self.step("Keycloak"):

@@ -12,6 +12,7 @@ from stack.supervisor import Part
 
 _SOURCE = ROOT / "deploy" / "local" / "mail"
 USER = "keycloak"
+WORKER_USER = "ioc-worker"
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,19 @@ class MailDouble:
 
     @property
     def password_file(self) -> Path:
-        """The password of the one account. Keycloak's database knows it: it goes along with a snapshot."""
+        """The password of Keycloak's account. Keycloak's database knows it: it goes along with a snapshot."""
         return mail_password_file(self.home.folder)
 
+    @property
+    def worker_password_file(self) -> Path:
+        """The password of our worker's account."""
+        return self.home.secret("worker-mail")
+
     def prepare(self) -> None:
-        """Make folder and password."""
+        """Make folder and passwords."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         password(self.password_file)
+        password(self.worker_password_file)
 
     def part(self) -> Part:
         """The double as a part."""
@@ -47,11 +54,11 @@ class MailDouble:
             sys.executable,
             str(_SOURCE / "receiver.py"),
             f"--port={self.ports.mail}",
-            f"--user={USER}",
             f"--folder={self.folder}",
             f"--certificate={pair.certificate}",
             f"--key={pair.key}",
-            f"--password-file={self.password_file}",
+            f"--account={USER}={self.password_file}",
+            f"--account={WORKER_USER}={self.worker_password_file}",
         ]
 
 

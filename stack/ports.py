@@ -30,6 +30,7 @@ class Ports:
     directory_operations: int
     edge_events_operations: int
     mail: int
+    fcm: int
 
     def operations(self, service: str) -> int:
         """Where a service of ours answers its operators."""

@@ -20,6 +20,7 @@ from foundation.settings import (
     IdentitySettings,
     KeycloakClientSettings,
     LimitsSettings,
+    MailSettings,
     MediaSettings,
     OperationsSettings,
     RealmSettings,
@@ -35,8 +36,10 @@ from stack.certificates import Certificates
 from stack.clamav import ClamAv
 from stack.home import CONFIGURATION, ROOT, Home
 from stack.keycloak import answers
+from stack.mail import WORKER_USER, MailDouble
 from stack.ports import Ports
 from stack.postgres import PostgresCluster, binaries
+from stack.push import FcmDouble
 from stack.secret_files import random_key, signing_key
 from stack.settings_files import write_settings
 from stack.supervisor import Part
@@ -131,6 +134,8 @@ class Services:
                 media=self._media(),
                 channels=self._channels(),
                 directory_queue=self._directory_queue("worker"),
+                push=FcmDouble(self.home, self.ports).settings(),
+                mail=self._mail(),
             ),
             "relay": RelaySettings(
                 environment="development",
@@ -213,6 +218,17 @@ class Services:
             media=self._media(),
             channels=self._channels(),
             directory_queue=self._directory_queue("api"),
+        )
+
+    def _mail(self) -> MailSettings:
+        double = MailDouble(self.home, self.ports, self.certificates)
+        return MailSettings(
+            host="localhost",
+            port=self.ports.mail,
+            user=WORKER_USER,
+            password_file=double.worker_password_file,
+            sender="khong-tra-loi@ioc.hanoi.example",
+            ca_file=self.certificates.authority,
         )
 
     def _media(self) -> MediaSettings:

@@ -223,20 +223,6 @@ async def listen(fcm: Fcm, port: int = 0) -> asyncio.Server:
     )
 
 
-def new_account(project: str, token_uri: str) -> dict[str, str]:
-    """A service account's key, as Google hands one out."""
-    key = RSAKey.generate_key(2048)
-    return {
-        "type": "service_account",
-        "project_id": project,
-        "private_key_id": secrets.token_hex(20),
-        "private_key": key.as_pem(private=True).decode(),
-        "client_email": f"ioc-push@{project}.iam.gserviceaccount.com",
-        "client_id": str(secrets.randbelow(10**21)),
-        "token_uri": token_uri,
-    }
-
-
 async def main(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM."""
     account = json.loads(arguments.account.read_text(encoding="utf-8"))

@@ -39,17 +39,22 @@ class Folder:
         return "250 kept"
 
 
-def accounts(user: str, password: bytes):  # type: ignore[no-untyped-def]  # aiosmtpd's own untyped protocol
-    """Who may hand in: one account."""
+def accounts(passwords: dict[str, bytes]):  # type: ignore[no-untyped-def]  # aiosmtpd's own untyped protocol
+    """Who may hand in."""
 
     def check(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
         given = data if isinstance(data, LoginPassword) else LoginPassword(b"", b"")
-        right = hmac.compare_digest(given.login, user.encode()) and hmac.compare_digest(
-            given.password, password
-        )
+        password = passwords.get(given.login.decode(errors="replace"), b"")
+        right = bool(password) and hmac.compare_digest(given.password, password)
         return AuthResult(success=right)
 
     return check
+
+
+def passwords_of(accounts: list[str]) -> dict[str, bytes]:
+    """What lies in the file of each "user=file"."""
+    pairs = (account.partition("=") for account in accounts)
+    return {user: Path(file).read_bytes().strip() for user, _, file in pairs}
 
 
 async def main(arguments: argparse.Namespace) -> None:
@@ -57,7 +62,7 @@ async def main(arguments: argparse.Namespace) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(arguments.certificate, arguments.key)
     folder = Folder(arguments.folder)
-    password = arguments.password_file.read_bytes().strip()
+    passwords = passwords_of(arguments.account)
     loop = asyncio.get_running_loop()
 
     def connection() -> SMTP:
@@ -69,7 +74,7 @@ async def main(arguments: argparse.Namespace) -> None:
             enable_SMTPUTF8=True,
             tls_context=context,
             require_starttls=True,
-            authenticator=accounts(arguments.user, password),
+            authenticator=accounts(passwords),
             auth_required=True,
             auth_require_tls=True,
         )
@@ -85,7 +90,7 @@ async def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--user", required=True)
-    for name in ("folder", "certificate", "key", "password-file"):
+    parser.add_argument("--account", action="append", required=True, help="user=password file")
+    for name in ("folder", "certificate", "key"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     asyncio.run(main(parser.parse_args()))

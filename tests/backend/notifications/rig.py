@@ -23,6 +23,7 @@ from foundation.policy.engine import PolicyEngine
 from foundation.recording import AuditEvent
 from foundation.settings import PushSettings
 from stack.home import ROOT
+from stack.push import new_account
 from tests.backend.world import POLICIES, World, connect, key
 from tests.conftest import Database
 
@@ -53,7 +54,7 @@ async def pushing(world: World, folder: Path, seconds: float = 5.0) -> AsyncIter
     fcm = double.Fcm({})
     server = await double.listen(fcm)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    fcm.account.update(double.new_account("ioc-test", f"{url}/token"))
+    fcm.account.update(new_account("ioc-test", f"{url}/token"))
     account = folder / "account.json"
     account.write_text(json.dumps(fcm.account), encoding="utf-8")
     push = FcmPush(PushSettings(account_file=account, url=url, seconds=seconds), world.clock)
