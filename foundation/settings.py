@@ -170,8 +170,20 @@ class S3Settings(Section, frozen=True):
     bucket: str
     region: str
     endpoint: str
+    """The store's URL: https, or http on 127.0.0.1."""
     access_key_file: Path
     secret_key_file: Path
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.endpoint)
+        if url.scheme != "https" and not self.is_on_this_machine:
+            raise ValueError("media.s3.endpoint is https, or http on 127.0.0.1")
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether nothing goes over a network, so that plain HTTP will do."""
+        url = urlsplit(self.endpoint)
+        return (url.scheme, url.hostname) == ("http", "127.0.0.1")
 
 
 class MediaSettings(Section, frozen=True):

@@ -78,6 +78,7 @@ def store_of(settings: MediaSettings) -> MediaStore:
                 region=settings.s3.region,
                 access_key_id=read_secret(settings.s3.access_key_file).decode(),
                 secret_access_key=read_secret(settings.s3.secret_key_file).decode(),
+                client_options={"allow_http": settings.s3.is_on_this_machine},
             )
         )
     if settings.folder is None:

@@ -169,7 +169,8 @@ def settings_of(database: TestDatabase, folder: Path, limits: LimitsSettings, **
     (folder / "opaque-ids").write_bytes(bytes(range(64)))
     (folder / "media-links").write_bytes(bytes(range(32)))
     officials = RealmSettings(issuer=OFFICIALS, clients=["ioc-ipad"], minimum_acr="aal2")
-    chosen = {"folder": folder / "objects", "scan_required": False, **media}
+    objects = None if "s3" in media else folder / "objects"
+    chosen = {"folder": objects, "scan_required": False, **media}
     return ApiSettings(
         environment="development",
         listen_host="127.0.0.1",
