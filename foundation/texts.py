@@ -45,3 +45,17 @@ def checked_text(field: str, value: str, longest: int = MAX_TEXT) -> str:
 
 def _is_control(character: str) -> bool:
     return (character < " " and character not in "\n\t") or character == "\x7f"
+def checked_lines(field: str, value: str, longest: int) -> str:
+    """A text of several lines that everybody may read: NFC, trimmed, nothing invisible but ends of lines.
+
+    Raises InvalidInput naming the field.
+    """
+    text = value.replace("\r\n", "\n").strip()
+    if len(text) > longest or any(
+        unicodedata.category(letter) in _HIDDEN for letter in text if letter != "\n"
+    ):
+        raise InvalidInput(field)
+    text = unicodedata.normalize("NFC", text)
+    if not 1 <= len(text) <= longest or not any(letter.isalnum() for letter in text):
+        raise InvalidInput(field)
+    return text

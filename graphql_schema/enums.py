@@ -9,6 +9,7 @@ from backend.devices.types import DeviceState, NetworkKind
 from backend.media.types import MediaKind, MediaState, Size
 from backend.notifications.types import Fallback, Platform
 from backend.officials.types import DutyKind, OfficialState, ReviewDecision
+from backend.releases.types import TextState
 from backend.reports.types import ClosingReason, ReportState, ReportStep
 from backend.routing.types import FaultKind, RuleSetState
 
@@ -34,6 +35,7 @@ __all__ = [
     "RuleSetState",
     "Size",
     "Urgency",
+    "TextState",
     "YearState",
 ]
 
@@ -116,3 +118,4 @@ strawberry.enum(
     description="Đã quá hạn; quá hạn hôm nay; trong 7 ngày; tất cả. / Over; over today from now on; within "
     "seven days from now; all.",
 )
+strawberry.enum(TextState, description="Đã công khai, đã thu hồi. / Shown to anybody, or taken back.")

@@ -18,6 +18,7 @@ from graphql_schema.errors import Forbidden, InvalidInput, NotFound, problem_of
 from graphql_schema.media import FILES, Media, media_of
 from graphql_schema.node import Node
 from graphql_schema.paging import AFTER, FIRST, Connection, connection_of
+from graphql_schema.releases import PublicText, public_text_of
 from graphql_schema.sizes import rows
 from graphql_schema.tenancy import UnitSummary, summary_of
 
@@ -134,6 +135,12 @@ class PublicReport:
     @strawberry.field(description=COUNTDOWN)
     async def deadlines(self, info: Info) -> ReportDeadlines | None:
         return await _countdown(info, self.code)
+    @strawberry.field(
+        description="Nội dung đã công khai, nếu có. / The text that an officer released, if one did."
+    )
+    async def public_text(self, info: Info) -> PublicText | None:
+        context = info.context
+        return public_text_of(await context.services.texts.released_text(context.principal, self.code))
 
 
 ReportResult = Annotated[

@@ -18,7 +18,9 @@ from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationMutation, NotificationQuery
 from graphql_schema.official_changes import OfficialMutation
 from graphql_schema.officials import OfficialQuery
+from graphql_schema.public_figures import PublicFiguresQuery
 from graphql_schema.registers import HistoryQuery
+from graphql_schema.releases import ReleaseMutation
 from graphql_schema.report_changes import ReportMutation
 from graphql_schema.reports import ReportQuery
 from graphql_schema.routing import RoutingQuery
@@ -44,11 +46,13 @@ QUERIES = (
     DeadlineQuery,
     HistoryQuery,
     StatisticsQuery,
+    PublicFiguresQuery,
     NodeQuery,
 )
 MUTATIONS = (
     ReportMutation,
     MediaMutation,
+    ReleaseMutation,
     DeviceMutation,
     NotificationMutation,
     OfficialMutation,

@@ -40,7 +40,7 @@ from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, P
 from foundation.paging import Page, PageRequest
 from graphql_schema.deadline_services import Deadlines
 from graphql_schema.register_services import Registers
-from graphql_schema.statistics_services import Statistics
+from graphql_schema.statistics_services import Statistics, TextReleases
 
 if TYPE_CHECKING:
     from backend.notifications.types import InboxItem, Preferences, PushToken
@@ -372,3 +372,4 @@ class Services:
     registers: Registers
     statistics: Statistics
     deadlines: Deadlines
+    texts: TextReleases

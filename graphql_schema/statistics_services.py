@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.statistics.types import Figures, UnitFiguresPage, Wanted
-from foundation.identity.principal import OfficialPrincipal
+from backend.releases.types import PublicText, TextChanged
+from backend.statistics.types import Figures, PublicFigures, UnitFiguresPage, Wanted
+from foundation.idempotency import Idempotency
+from foundation.identity.principal import OfficialPrincipal, Principal
 
 
 class OfficialsFigures(Protocol):
@@ -17,8 +19,34 @@ class OfficialsFigures(Protocol):
     ) -> UnitFiguresPage: ...
 
 
+class PublicFigureReads(Protocol):
+    """backend.statistics.public.PublicFigureQueries."""
+
+    async def figures(self, principal: Principal, places: int) -> PublicFigures: ...
+
+
+class TextReleases(Protocol):
+    """backend.releases.service.TextReleaseService."""
+
+    async def release(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        text: str,
+        idempotency: Idempotency,
+    ) -> TextChanged: ...
+
+    async def withdraw(
+        self, principal: OfficialPrincipal, code: str, expected_version: int, idempotency: Idempotency
+    ) -> TextChanged: ...
+
+    async def released_text(self, principal: Principal, code: str) -> PublicText | None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """All that resolvers of figures may call."""
 
     officials: OfficialsFigures
+    public: PublicFigureReads

@@ -18,6 +18,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings, HTTP2Settings
 from litestar import Litestar
+from litestar.handlers import ASGIRouteHandler
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
@@ -38,10 +39,12 @@ from backend.officials.queries import OfficialQueries
 from backend.officials.resets import ResetService
 from backend.officials.reviews import ReviewService
 from backend.officials.service import OfficialService
+from backend.releases.service import TextReleaseService
 from backend.reports.queries import ReportQueries
 from backend.reports.service import ReportService
 from backend.routing.queries import RoutingQueries
 from backend.routing.service import RoutingService
+from backend.statistics.public import PublicFigureQueries
 from backend.tenancy.queries import TenancyQueries
 from backend.tenancy.service import TenancyService
 from foundation import logs
@@ -73,6 +76,7 @@ from services import probes
 from services.channel_routes import channels_of
 from services.deadlines import deadlines_of
 from services.figures import statistics_of
+from services.figures import public_map, statistics_of
 from services.gateway import ApiGateway
 from services.limits import ApiLimits, DatabasePool, RefusalsOfRequests
 from services.media_routes import MEDIA_LABELS, MEDIA_OPERATIONS, media_routes
@@ -186,7 +190,13 @@ def services_of(parts: Parts) -> Services:
         registers=registers_of(database, policy, clock, new_uuid),
         statistics=statistics_of(database, policy, clock),
         deadlines=deadlines_of(database, policy, clock, new_uuid),
+        texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
     )
+
+
+def public_map_route(parts: Parts, gateway: ApiGateway) -> ASGIRouteHandler:
+    """The map of what was published, for everybody."""
+    return public_map(PublicFigureQueries(parts.database, parts.policy, parts.clock), gateway, new_request_id)
 
 
 def queue_of(parts: Parts) -> DirectoryQueue | None:
@@ -356,6 +366,7 @@ def create_app() -> Serving:
             *(endpoint.handler() for endpoint in endpoints_of(parts, gateway)),
             *health_routes(parts.health),
             backchannel_logout_route(gateway),
+            public_map_route(parts, gateway),
             *media_routes(settings, database, clock, gateway),
             *routes,
         ],

@@ -26,6 +26,7 @@ from backend.officials import jobs as official_jobs
 from backend.officials.upkeep import OfficialUpkeep
 from backend.reports import hand_over
 from backend.statistics import jobs as statistics_jobs
+from backend.statistics import publishing
 from foundation import logs
 from foundation.clock import SystemClock
 from foundation.clock_watch import ClockWatch
@@ -92,6 +93,7 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
         following,
         DeadlineReminders(database, policy, notifications, clock, new_uuid),
     )
+    publishing.register(app, publishing.Publisher(database, policy, clock, new_uuid))
     housekeeping.register(app, settings, database, recorder, clock)
     if settings.media is not None:
         sweep = media_jobs.MediaSweep(database, store_of(settings.media), clock, new_uuid)

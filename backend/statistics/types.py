@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from backend.reports.types import ReportState, UnitRef
 
@@ -102,3 +102,66 @@ class UnitFiguresPage:
     items: tuple[UnitFigures, ...]
     keys: tuple[tuple[str, int], ...]
     has_next: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCategory:
+    """A category as anybody sees it; numbers are rounded to 5."""
+
+    code: str
+    name_vi: str
+    name_en: str
+    reports: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicWard:
+    """A ward or commune, or the city for what could only be told of all of it."""
+
+    unit: UnitRef
+    reports: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPlace:
+    """The centre of an H3 cell within a ward; `resolution` 9, or coarser where fewer reported."""
+
+    ward_code: str
+    cell: int
+    resolution: int
+    latitude: float
+    longitude: float
+    reports: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicUnit:
+    """How a unit keeps its deadlines (in steps of 5 %) and is rated (in steps of 0.5); None: too few."""
+
+    unit: UnitRef
+    on_time_percent: int | None
+    deadlines: int
+    satisfaction: float | None
+    ratings: int
+
+
+@dataclass(frozen=True, slots=True)
+class PublicFigures:
+    """One hour's edition. Most reports first."""
+
+    made_at: datetime
+    categories: tuple[PublicCategory, ...]
+    wards: tuple[PublicWard, ...]
+    places: tuple[PublicPlace, ...]
+    units: tuple[PublicUnit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole answer as it was made; `digest` is the SHA-256 of its octets."""
+
+    octets: bytes
+    digest: str

@@ -20,6 +20,12 @@ PUBLIC = {
     "deadlines.rule": "reference data",
     "deadlines.pause_reason": "reference data",
     "tenancy.unit": "names and codes of the city's units are public; Party bodies have attacks of their own",
+    "published.category": "made for everybody, hourly and rounded; written by backend_publisher alone",
+    "published.document": "as published.category",
+    "published.edition": "as published.category",
+    "published.place": "as published.category",
+    "published.unit": "as published.category",
+    "published.ward": "as published.category",
 }
 MACHINERY = {
     "audit.event": "INSERT only, so that refusals of unknown callers are recorded",

@@ -208,6 +208,9 @@ class Fake:
     async def released(self, principal: Principal, code: str) -> tuple[Media, ...]:
         return self._called("released", principal, code)
 
+    async def released_text(self, *given: Any) -> Any:
+        return self._called("released_text", *given)
+
     async def release(self, *given: Any) -> MediaChanged:
         return self._called("release", *given)
 
@@ -289,6 +292,7 @@ def standard_answers() -> dict[str, Any]:
         "track": PUBLIC,
         "of_reports": {CODE: (PHOTO,)},
         "released": (),
+        "released_text": None,
         "release": MediaChanged(ROW_ID, CODE, 2, MediaState.RELEASED),
         "withdraw": MediaChanged(ROW_ID, CODE, 3, MediaState.PRIVATE),
         "sessions": Page((SESSION,), (Position(NOW, ROW_ID),), has_next=True),

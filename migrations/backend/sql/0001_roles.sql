@@ -5,7 +5,7 @@ DECLARE
   wanted text;
 BEGIN
   -- Roles belong to the cluster, not to the database: a second database (a test's) finds them there.
-  FOREACH wanted IN ARRAY ARRAY['backend_owner', 'backend_city'] LOOP
+  FOREACH wanted IN ARRAY ARRAY['backend_owner', 'backend_city', 'backend_publisher'] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOINHERIT', wanted);
     END IF;
@@ -29,6 +29,8 @@ END $$;
 GRANT backend_owner TO backend_migrator WITH INHERIT FALSE, SET TRUE;
 -- City-level duty is a role of its own on report tables, taken for one transaction by SET LOCAL ROLE.
 GRANT backend_city TO backend_app WITH INHERIT FALSE, SET TRUE;
+-- What is published is written by a role of its own, which the worker takes for one transaction.
+GRANT backend_publisher TO backend_worker WITH INHERIT FALSE, SET TRUE;
 
 DO $$
 BEGIN

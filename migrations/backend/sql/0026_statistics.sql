@@ -45,6 +45,43 @@ CREATE TABLE statistics.daily (
 -- The same by the first of the month: a year of every unit is read from here.
 CREATE TABLE statistics.monthly (LIKE statistics.daily INCLUDING ALL) WITH (fillfactor = 70);
 
+-- What the public may see one day: a report, a deadline that ended, a rating waits until those of four other people
+-- stand beside it (docs/decisions/0036-statistics.md). `points`: 1 in time, 0 late; or the stars of a rating.
+CREATE TABLE statistics.waiting (
+  dimension text NOT NULL CHECK (dimension IN ('place', 'category', 'deadline', 'rating')),
+  report_id uuid NOT NULL,
+  reporter uuid NOT NULL,
+  since timestamptz NOT NULL,
+  ward_id int,
+  cell bigint,
+  category text,
+  unit_id int,
+  points smallint,
+  PRIMARY KEY (dimension, report_id)
+);
+-- What is let out together, of at least five people, and never told apart again. No report and no person is named.
+-- The group: an H3 cell within a ward, a ward, a category, a unit; nothing of them is the whole city.
+CREATE TABLE statistics.batch (
+  id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+  dimension text NOT NULL CHECK (dimension IN ('place', 'category', 'deadline', 'rating')),
+  at timestamptz NOT NULL,
+  ward_id int,
+  cell bigint,
+  category text,
+  unit_id int,
+  reports int NOT NULL CHECK (reports >= 5),
+  points int NOT NULL CHECK (points >= 0)
+);
+CREATE INDEX batch_at ON statistics.batch (dimension, at);
+-- How far reports have been taken into `waiting`.
+CREATE TABLE statistics.mark (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  taken_until timestamptz NOT NULL
+);
+-- All whose citizen is not known count as one person.
+CREATE FUNCTION statistics.unknown() RETURNS uuid
+LANGUAGE sql IMMUTABLE SET search_path = '' AS $$ SELECT '00000000-0000-0000-0000-000000000000'::uuid $$;
+
 -- The day in Ha Noi of a moment.
 CREATE FUNCTION statistics.day_of(moment timestamptz) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT SET search_path = '' AS $$ SELECT (moment AT TIME ZONE 'Asia/Ho_Chi_Minh')::date $$;
@@ -93,7 +130,35 @@ BEGIN
   SELECT r.handler_id, r.category, statistics.day_of(r.created_at), statistics.day_of(at),
     (before IS NULL)::int, stars - coalesce(before, 0)
   FROM reports.report r WHERE r.id = a_report;
+  -- A rating that has been published with four others stays as it was; one that still waits is the newest.
+  IF before IS NULL THEN
+    INSERT INTO statistics.waiting (dimension, report_id, reporter, since, unit_id, points)
+    SELECT 'rating', r.id, coalesce(r.citizen_id, statistics.unknown()), at, r.handler_id, stars
+    FROM reports.report r WHERE r.id = a_report ON CONFLICT (dimension, report_id) DO NOTHING;
+  ELSE
+    UPDATE statistics.waiting w SET points = stars WHERE w.dimension = 'rating' AND w.report_id = a_report;
+  END IF;
 END $$;
+
+-- A clock of handling stopped: in time or late, where it was stopped.
+CREATE FUNCTION statistics.note_clock() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  INSERT INTO statistics.delta (unit_id, category, day, on_day, on_time, late)
+  SELECT NEW.unit_id, r.category, statistics.day_of(r.created_at), statistics.day_of(NEW.stopped_at),
+    (NOT NEW.late)::int, NEW.late::int
+  FROM reports.report r WHERE r.id = NEW.report_id;
+  INSERT INTO statistics.waiting (dimension, report_id, reporter, since, unit_id, points)
+  SELECT 'deadline', r.id, coalesce(r.citizen_id, statistics.unknown()), NEW.stopped_at, NEW.unit_id,
+    (NOT NEW.late)::int
+  FROM reports.report r WHERE r.id = NEW.report_id ON CONFLICT (dimension, report_id) DO NOTHING;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER clock_figures_made AFTER INSERT ON deadlines.clock FOR EACH ROW
+  WHEN (NEW.kind = 'handle' AND NEW.stopped_at IS NOT NULL) EXECUTE FUNCTION statistics.note_clock();
+CREATE TRIGGER clock_figures_stopped AFTER UPDATE ON deadlines.clock FOR EACH ROW
+  WHEN (NEW.kind = 'handle' AND OLD.stopped_at IS NULL AND NEW.stopped_at IS NOT NULL)
+  EXECUTE FUNCTION statistics.note_clock();
 
 -- What each delta counts, day by day. The same sums for readers, who add them, and for the job, which moves them.
 CREATE VIEW statistics.flow WITH (security_invoker = true) AS
@@ -169,32 +234,46 @@ BEGIN
   END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION statistics.day_of, statistics.note_report, statistics.note_rating, statistics.roll_up
-  FROM PUBLIC;
+REVOKE ALL ON FUNCTION statistics.day_of, statistics.unknown, statistics.note_report, statistics.note_clock,
+  statistics.note_rating, statistics.roll_up FROM PUBLIC;
 GRANT USAGE ON SCHEMA statistics TO backend_app, backend_city, backend_worker;
 GRANT SELECT ON statistics.delta, statistics.standing, statistics.daily, statistics.monthly, statistics.flow,
   statistics.move TO backend_app, backend_city;
 GRANT EXECUTE ON FUNCTION statistics.roll_up TO backend_worker;
 
--- Makes the sums anew from the reports: after a load that passed the triggers by, or when `drift` finds something.
+-- Makes the sums anew from reports and clocks: after a load that passed the triggers by.
 -- Nobody writes reports meanwhile. For the owner alone.
 CREATE FUNCTION statistics.recount() RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
-  LOCK TABLE reports.report IN SHARE MODE;
+  LOCK TABLE reports.report, deadlines.clock IN SHARE MODE;
+  CREATE TEMP TABLE kept ON COMMIT DROP AS
+  SELECT f.unit_id, f.day, f.category, sum(f.ratings) AS ratings, sum(f.rating_sum) AS rating_sum FROM (
+    SELECT d.unit_id, d.day, d.category, d.ratings, d.rating_sum FROM statistics.daily d WHERE d.unit_id <> 0
+    UNION ALL SELECT d.unit_id, d.day, d.category, d.ratings, d.rating_sum FROM statistics.flow d) f
+  GROUP BY 1, 2, 3 HAVING sum(f.ratings) <> 0;
   TRUNCATE statistics.delta, statistics.standing, statistics.daily, statistics.monthly;
   INSERT INTO statistics.standing
   SELECT u.id, r.category, r.state, count(*) FROM reports.report r
   CROSS JOIN LATERAL (VALUES (r.handler_id), (0)) u(id) GROUP BY 1, 2, 3;
   INSERT INTO statistics.daily
-  SELECT u.id, f.day, f.category, sum(f.received), sum(f.closed), 0, 0, 0, 0 FROM (
-    SELECT r.handler_id AS unit_id, statistics.day_of(r.created_at) AS day, r.category, 1 AS received, 0 AS closed
+  SELECT u.id, f.day, f.category, sum(f.received), sum(f.closed), sum(f.on_time), sum(f.late), sum(f.ratings),
+    sum(f.rating_sum) FROM (
+    SELECT r.handler_id AS unit_id, statistics.day_of(r.created_at) AS day, r.category, 1 AS received, 0 AS closed,
+      0 AS on_time, 0 AS late, 0 AS ratings, 0 AS rating_sum
     FROM reports.report r
     UNION ALL
-    SELECT t.to_unit_id, statistics.day_of(t.at), r.category, 0, 1
+    SELECT c.unit_id, statistics.day_of(c.stopped_at), r.category, 0, 0, (NOT c.late)::int, c.late::int, 0, 0
+    FROM deadlines.clock c JOIN reports.report r ON r.id = c.report_id
+    WHERE c.kind = 'handle' AND c.stopped_at IS NOT NULL
+    UNION ALL
+    -- Ratings are kept elsewhere, by the day: what was summed up of them stays.
+    SELECT k.unit_id, k.day, k.category, 0, 0, 0, 0, k.ratings, k.rating_sum FROM pg_temp.kept k
+    UNION ALL
+    SELECT t.to_unit_id, statistics.day_of(t.at), r.category, 0, 1, 0, 0, 0, 0
     FROM reports.timeline t JOIN reports.report r ON r.id = t.report_id WHERE t.kind = 'closed'
     UNION ALL
-    SELECT r.handler_id, statistics.day_of(r.updated_at), r.category, 0, 1
+    SELECT r.handler_id, statistics.day_of(r.updated_at), r.category, 0, 1, 0, 0, 0, 0
     FROM reports.report r WHERE r.state = 'closed'
       AND NOT EXISTS (SELECT FROM reports.timeline t WHERE t.report_id = r.id AND t.kind = 'closed')
   ) f CROSS JOIN LATERAL (VALUES (f.unit_id), (0)) u(id) GROUP BY 1, 2, 3;
@@ -203,3 +282,126 @@ BEGIN
     sum(d.late), sum(d.ratings), sum(d.rating_sum) FROM statistics.daily d GROUP BY 1, 2, 3;
 END $$;
 REVOKE ALL ON FUNCTION statistics.recount FROM PUBLIC;
+
+-- For the public ------------------------------------------------------------------------------------------------
+-- Fixed tables, made anew each hour by a job under a role of its own, and read by everybody as they are: no row of a
+-- tenant is touched by a public reading. Every number is a sum of batches, rounded to 5.
+CREATE SCHEMA published;
+CREATE TABLE published.edition (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  made_at timestamptz NOT NULL
+);
+CREATE TABLE published.category (
+  code text PRIMARY KEY,
+  name_vi text NOT NULL,
+  name_en text NOT NULL,
+  reports int NOT NULL CHECK (reports % 5 = 0),
+  before int NOT NULL CHECK (before % 5 = 0)
+);
+-- Wards and communes; C0001 is what could only be told of the whole city.
+CREATE TABLE published.ward (
+  code text PRIMARY KEY,
+  name text NOT NULL,
+  reports int NOT NULL CHECK (reports % 5 = 0),
+  before int NOT NULL CHECK (before % 5 = 0)
+);
+-- Parts of a ward: `cell` is an H3 cell of `resolution` 9, 8 or 7.
+CREATE TABLE published.place (
+  ward_code text NOT NULL,
+  cell bigint NOT NULL,
+  resolution smallint NOT NULL CHECK (resolution BETWEEN 7 AND 9),
+  latitude double precision NOT NULL,
+  longitude double precision NOT NULL,
+  reports int NOT NULL CHECK (reports % 5 = 0),
+  before int NOT NULL CHECK (before % 5 = 0),
+  PRIMARY KEY (ward_code, cell)
+);
+CREATE TABLE published.unit (
+  code text PRIMARY KEY,
+  name text NOT NULL,
+  -- In steps of 5; NULL: too few.
+  on_time_percent int CHECK (on_time_percent % 5 = 0),
+  deadlines int NOT NULL CHECK (deadlines % 5 = 0),
+  -- In steps of 0.5; NULL: too few.
+  satisfaction numeric(2, 1) CHECK (satisfaction * 2 = floor(satisfaction * 2)),
+  ratings int NOT NULL CHECK (ratings % 5 = 0)
+);
+-- Whole answers, such as the map.
+CREATE TABLE published.document (
+  name text PRIMARY KEY,
+  octets bytea NOT NULL,
+  digest text NOT NULL
+);
+
+ALTER TABLE statistics.waiting ENABLE ROW LEVEL SECURITY;
+ALTER TABLE statistics.waiting FORCE ROW LEVEL SECURITY;
+ALTER TABLE statistics.batch ENABLE ROW LEVEL SECURITY;
+ALTER TABLE statistics.batch FORCE ROW LEVEL SECURITY;
+ALTER TABLE statistics.mark ENABLE ROW LEVEL SECURITY;
+ALTER TABLE statistics.mark FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON statistics.waiting TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON statistics.batch TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON statistics.mark TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY publisher_all ON statistics.waiting TO backend_publisher USING (true) WITH CHECK (true);
+CREATE POLICY publisher_all ON statistics.batch TO backend_publisher USING (true) WITH CHECK (true);
+CREATE POLICY publisher_all ON statistics.mark TO backend_publisher USING (true) WITH CHECK (true);
+CREATE POLICY publisher_read ON reports.report FOR SELECT TO backend_publisher USING (true);
+CREATE POLICY publisher_read ON tenancy.unit FOR SELECT TO backend_publisher USING (kind <> 'party');
+CREATE POLICY publisher_read ON routing.category FOR SELECT TO backend_publisher USING (true);
+
+GRANT USAGE ON SCHEMA statistics, published, reports, tenancy, routing TO backend_publisher;
+GRANT USAGE ON SCHEMA published TO backend_app, backend_city;
+-- Whose, what and roughly where; no text, no exact place, no state.
+GRANT SELECT (id, citizen_id, category, ward_id, h3_cell, created_at) ON reports.report TO backend_publisher;
+GRANT SELECT (id, code, name, kind, parent_id) ON tenancy.unit TO backend_publisher;
+GRANT SELECT (code, name_vi, name_en) ON routing.category TO backend_publisher;
+GRANT SELECT, INSERT, DELETE ON statistics.waiting, statistics.batch TO backend_publisher;
+GRANT SELECT, INSERT, UPDATE (taken_until) ON statistics.mark TO backend_publisher;
+GRANT EXECUTE ON FUNCTION statistics.unknown TO backend_publisher;
+GRANT SELECT, INSERT, DELETE ON published.edition, published.category, published.ward, published.place,
+  published.unit, published.document TO backend_publisher;
+GRANT SELECT ON published.edition, published.category, published.ward, published.place, published.unit,
+  published.document TO backend_app, backend_city;
+
+-- Release of texts ------------------------------------------------------------------------------------------------
+-- What an officer shows to the public of a report's text, in his own version. The original stays in reports.report,
+-- and nobody who reads this reads that.
+CREATE SCHEMA releases;
+CREATE TABLE releases.text (
+  report_id uuid PRIMARY KEY REFERENCES reports.report ON DELETE RESTRICT,
+  state text NOT NULL CHECK (state IN ('released', 'withdrawn')),
+  body text NOT NULL CHECK (length(body) BETWEEN 1 AND 4000),
+  version int NOT NULL CHECK (version >= 1),
+  released_at timestamptz NOT NULL,
+  released_by uuid NOT NULL
+);
+ALTER TABLE releases.text ENABLE ROW LEVEL SECURITY;
+ALTER TABLE releases.text FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON releases.text TO backend_owner USING (true) WITH CHECK (true);
+-- The report's own policy decides.
+CREATE POLICY text_read ON releases.text FOR SELECT TO backend_app, backend_city
+  USING (EXISTS (SELECT 1 FROM reports.report r WHERE r.id = report_id));
+-- The handling unit's alone, and in one's own name; the policies say which of its people.
+CREATE POLICY text_add ON releases.text FOR INSERT TO backend_app WITH CHECK (
+  state = 'released' AND released_by = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid)
+  AND EXISTS (SELECT 1 FROM reports.report r WHERE r.id = report_id
+    AND r.handler_id = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[])));
+CREATE POLICY text_change ON releases.text FOR UPDATE TO backend_app
+  USING (EXISTS (SELECT 1 FROM reports.report r WHERE r.id = report_id
+    AND r.handler_id = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[])))
+  WITH CHECK (state = 'withdrawn' OR released_by = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid));
+-- City rank takes back and never releases.
+CREATE POLICY city_withdraw ON releases.text FOR UPDATE TO backend_city
+  USING ((SELECT nullif(current_setting('ioc.subject', true), '')) IS NOT NULL) WITH CHECK (state = 'withdrawn');
+GRANT USAGE ON SCHEMA releases TO backend_app, backend_city;
+GRANT SELECT, INSERT, UPDATE (state, body, version, released_at, released_by) ON releases.text TO backend_app;
+GRANT SELECT, UPDATE (state, version) ON releases.text TO backend_city;
+
+-- What was released of a report, for anybody who has its code.
+CREATE FUNCTION releases.text_of(a_code text) RETURNS TABLE (body text, version int, released_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT t.body, t.version, t.released_at FROM reports.report r JOIN releases.text t ON t.report_id = r.id
+  WHERE r.code = a_code AND t.state = 'released'
+$$;
+REVOKE ALL ON FUNCTION releases.text_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION releases.text_of TO backend_app, backend_city;
