@@ -11,6 +11,7 @@ from cli import (
     directory,
     documents,
     down,
+    figures,
     graphql,
     logs,
     mail,
@@ -38,6 +39,7 @@ app.command("logs")(logs.logs)
 app.add_typer(soc.app, name="soc")
 app.command("totp")(totp.totp)
 app.command("graphql")(graphql.graphql)
+app.command("figures")(figures.figures)
 app.add_typer(documents.app, name="documents")
 app.add_typer(directory.app, name="directory")
 app.add_typer(mail.app, name="mail")

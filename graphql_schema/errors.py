@@ -9,6 +9,7 @@ from backend.administration import errors as registers
 from backend.deadlines import errors as deadlines
 from backend.deadlines.errors import HoursOverlap as HoursOverlapRefusal
 from backend.notifications.errors import NoAddress as NoAddressRefusal
+from backend.media.errors import TooManyFiles as TooManyFilesRefusal
 from backend.officials import errors as officials
 from backend.reports.errors import IllegalTransition as IllegalTransitionRefusal
 from backend.reports.errors import SameUnit as SameUnitRefusal
@@ -237,6 +238,8 @@ class UnknownPauseReason(Problem):
 
 @strawberry.type(description="Đã ở mức độ khẩn này. / It has this urgency already.")
 class SameUrgency(Problem):
+@strawberry.type(description="Phản ánh đã có đủ tệp. / The report has as many files as it may.")
+class TooManyFiles(Problem):
     pass
 
 
@@ -346,6 +349,7 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     officials.ResetOver: (ResetRefused, _plain(ResetRefused)),
     officials.SecondOfficerNeeded: (ResetRefused, _plain(ResetRefused)),
     officials.NotOnReview: (NotOnReview, _plain(NotOnReview)),
+    TooManyFilesRefusal: (TooManyFiles, _plain(TooManyFiles)),
 }
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import strawberry
 
 from backend.media import types as domain
+from foundation.errors import NotFound as NotFoundRefusal
 from foundation.errors import Refusal
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import OfficialPrincipal
@@ -18,6 +19,7 @@ from graphql_schema.errors import (
     IdempotencyMismatch,
     InvalidInput,
     NotFound,
+    TooManyFiles,
     VersionConflict,
     problem_of,
 )
@@ -68,6 +70,28 @@ class MediaChanged:
     state: MediaState
 
 
+@strawberry.input(
+    description="Một vùng, điểm ảnh từ góc trên trái. / An area, in pixels from the upper left."
+)
+class AreaInput:
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@strawberry.input(description="Che mặt người, biển số. / Black out faces and plates of a photo.")
+class RedactMediaInput:
+    media: strawberry.ID = strawberry.field(description="Ảnh gốc; được giữ lại. / The original; it is kept.")
+    expected_version: int = strawberry.field(
+        description="Phiên bản đang thấy. / The version that the person sees."
+    )
+    areas: list[AreaInput] = strawberry.field(
+        description="1–50 vùng của dạng lớn nhất. / 1 to 50 areas of the largest form."
+    )
+    idempotency_key: str = strawberry.field(description=IDEMPOTENCY_KEY)
+
+
 ReleaseMediaPayload = Annotated[
     MediaChanged | NotFound | Forbidden | InvalidInput | VersionConflict | IdempotencyMismatch,
     strawberry.union("ReleaseMediaPayload"),
@@ -75,6 +99,12 @@ ReleaseMediaPayload = Annotated[
 WithdrawMediaPayload = Annotated[
     MediaChanged | NotFound | Forbidden | InvalidInput | VersionConflict | IdempotencyMismatch,
     strawberry.union("WithdrawMediaPayload"),
+]
+
+
+RedactMediaPayload = Annotated[
+    MediaChanged | NotFound | Forbidden | InvalidInput | VersionConflict | IdempotencyMismatch | TooManyFiles,
+    strawberry.union("RedactMediaPayload"),
 ]
 
 
@@ -129,3 +159,29 @@ class MediaMutation:
             context, "media.withdraw", input, WithdrawMediaPayload, context.services.media_changes.withdraw
         )
         return payload
+
+    @strawberry.mutation(
+        description="Tạo bản ảnh đã che để công khai. / A rendition with areas black, to be released."
+    )
+    async def redact_media(self, info: Info, input: RedactMediaInput) -> RedactMediaPayload:
+        context = info.context
+        try:
+            async with context.parsing("media.redact"):
+                official = context.official()
+                if context.services.redactions is None:
+                    raise NotFoundRefusal
+                media_id = context.codecs.global_ids.parse_uuid(KIND, input.media)
+                idempotency = context.idempotency(input.idempotency_key)
+            areas = [domain.Area(area.x, area.y, area.width, area.height) for area in input.areas]
+            changed = await context.services.redactions.redact(
+                official, media_id, input.expected_version, areas, idempotency
+            )
+        except Refusal as refusal:
+            problem: RedactMediaPayload = problem_of(refusal, context.language, RedactMediaPayload)
+            return problem
+        return MediaChanged(
+            media=strawberry.ID(context.codecs.global_ids.of_uuid(KIND, changed.id)),
+            report_code=changed.report_code,
+            version=changed.version,
+            state=changed.state,
+        )

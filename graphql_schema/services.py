@@ -9,7 +9,7 @@ from uuid import UUID
 
 from backend.changes.types import Change, ChangePage, ChangePosition
 from backend.devices.types import AppRelease, Device, Owner, Session
-from backend.media.types import Media, MediaChanged
+from backend.media.types import Area, Media, MediaChanged
 from backend.officials.types import (
     Account,
     AccountChange,
@@ -206,6 +206,19 @@ class MediaChanges(Protocol):
     ) -> MediaChanged: ...
 
 
+class MediaRedactions(Protocol):
+    """backend.media.redaction.RedactionService."""
+
+    async def redact(
+        self,
+        principal: OfficialPrincipal,
+        media_id: UUID,
+        expected_version: int,
+        areas: Sequence[Area],
+        idempotency: Idempotency,
+    ) -> MediaChanged: ...
+
+
 class Feed(Protocol):
     """backend.changes.service.FeedService."""
 
@@ -373,3 +386,5 @@ class Services:
     statistics: Statistics
     deadlines: Deadlines
     texts: TextReleases
+    redactions: MediaRedactions | None = None
+    """None: this process has no store of files."""

@@ -32,8 +32,11 @@ from backend.devices.queries import DeviceQueries
 from backend.devices.releases import AppReleases
 from backend.devices.service import DeviceService
 from backend.media.listing import MediaListing
+from backend.media.processing import Processor
+from backend.media.redaction import RedactionService
 from backend.media.release import MediaReleaseService
 from backend.notifications.inbox import InboxService
+from backend.media.store import store_of
 from backend.notifications.queries import InboxQueries
 from backend.officials.queries import OfficialQueries
 from backend.officials.resets import ResetService
@@ -190,7 +193,22 @@ def services_of(parts: Parts) -> Services:
         registers=registers_of(database, policy, clock, new_uuid),
         statistics=statistics_of(database, policy, clock),
         deadlines=deadlines_of(database, policy, clock, new_uuid),
+        redactions=redactions_of(parts),
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
+    )
+
+
+def redactions_of(parts: Parts) -> RedactionService | None:
+    """Renditions of photos, when this process has files."""
+    if parts.settings.media is None:
+        return None
+    return RedactionService(
+        database=parts.database,
+        policy=parts.policy,
+        store=store_of(parts.settings.media),
+        processor=Processor(),
+        clock=parts.clock,
+        new_id=new_uuid,
     )
 
 

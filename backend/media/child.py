@@ -1,5 +1,7 @@
 """Reads one untrusted file in a process of its own: `python -I child.py photo JPEG|document pdf|office`.
 
+`redact [[x, y, width, height], …]` blacks out parts of a photo that was made here.
+
 The file comes on stdin; on stdout goes one line of JSON and after it the forms that the line names.
 The limits are set before the first octet is read, and nothing of ours is imported: a decoder's fault ends
 this process.
@@ -43,7 +45,7 @@ def main() -> None:
     kind, form = sys.argv[1:]
     octets = sys.stdin.buffer.read()
     try:
-        answer, forms = _photo(octets, form) if kind == "photo" else _document(octets, form)
+        answer, forms = _WORK[kind](octets, form)
     except Refused as refusal:
         answer, forms = {"refused": str(refusal)}, {}
     except MemoryError:
@@ -93,6 +95,25 @@ def _photo(octets: bytes, form: str) -> tuple[dict[str, Any], dict[str, bytes]]:
             shown = shown.point(lambda value: value / 256).convert("L")
         shown.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=2.0)
         shown = _plain(ImageOps.exif_transpose(shown), image.info.get("icc_profile"))
+    return _forms(shown)
+
+
+def _redacted(octets: bytes, areas: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The photo with the areas black: in the pixels themselves, before any form of it is written."""
+    from PIL import Image, ImageDraw  # noqa: PLC0415 - only once the limits hold
+
+    with Image.open(BytesIO(octets), formats=["JPEG"]) as image:
+        shown = image.convert("RGB")
+    draw = ImageDraw.Draw(shown)
+    for x, y, width, height in json.loads(areas):
+        draw.rectangle((x, y, x + width - 1, y + height - 1), fill="black")
+    return _forms(shown)
+
+
+def _forms(shown: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """What is kept of a picture; it is made smaller in place."""
+    from PIL import Image  # noqa: PLC0415 - as above
+
     forms = {}
     answer: dict[str, Any] = {"width": shown.width, "height": shown.height}
     for name, edge in SIZES.items():
@@ -233,6 +254,8 @@ def _reaches_out(relations: bytes) -> bool:
             return True
     return False
 
+
+_WORK = {"photo": _photo, "document": _document, "redact": _redacted}
 
 if __name__ == "__main__":
     main()

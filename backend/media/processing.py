@@ -1,7 +1,9 @@
 """Makes files fit to be kept, each in a child process with limits of its own (`child.py`)."""
 
 import asyncio
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,7 +19,7 @@ from backend.media.errors import (
     Unreadable,
     UnsupportedType,
 )
-from backend.media.types import Content, MediaKind, Prepared, Size
+from backend.media.types import Area, Content, MediaKind, Prepared, Size
 
 CHILD = Path(__file__).with_name("child.py")
 SECONDS = 30.0
@@ -70,6 +72,18 @@ class Processor:
             )
         answer, _ = await self._run("document", "office" if content == OFFICE else "pdf", octets)
         return Prepared(MediaKind.DOCUMENT, _DOCUMENTS[answer.content or ""], {Size.DOCUMENT: octets})
+
+    async def redact(self, octets: bytes, areas: Sequence[Area]) -> Prepared:
+        """The forms of a photo of ours with these areas black. Raises TooComplex, Unreadable."""
+        written = json.dumps([[area.x, area.y, area.width, area.height] for area in areas])
+        answer, forms = await self._run("redact", written, octets)
+        return Prepared(
+            MediaKind.PHOTO,
+            Content.JPEG,
+            {Size(name): form for name, form in forms.items()},
+            answer.width,
+            answer.height,
+        )
 
     async def _run(self, kind: str, form: str, octets: bytes) -> tuple[_Answer, dict[str, bytes]]:
         async with self._turns:

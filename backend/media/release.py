@@ -65,7 +65,7 @@ class MediaReleaseService:
             stored = await claim(work, idempotency, now)
             if stored is not None:
                 return _changed(stored)
-            row = await _locked(work, media_id)
+            row = await lock_media(work, media_id)
             work.intent = replace(intent, unit=row["handler_code"])
             decision = self._policy.authorise(principal, intent.action, resource_of(row), now=now)
             if row["media_version"] != expected_version:
@@ -104,7 +104,7 @@ class MediaReleaseService:
         return int(written.scalar_one())
 
 
-async def _locked(work: UnitOfWork, media_id: UUID) -> Any:
+async def lock_media(work: UnitOfWork, media_id: UUID) -> Any:
     """The file with its report, which is locked: uploads and releases of a report come one after the other.
 
     Raises NotFound for hidden and absent alike, and for a file seen only because it is released.

@@ -58,6 +58,12 @@ RELEASED = """
 SELECT id, kind, 'released' AS state, content, width, height, octets, created_at, version AS media_version
 FROM media.released_of($1)
 """
+# A rendition of a photo of the same report, in a place of its own.
+INSERT_REDACTED = """
+INSERT INTO media.object (id, report_id, position, uploader_id, kind, state, content, width, height, octets,
+                          created_at, redacts)
+VALUES ($1, $2, $3, $4, 'photo', 'private', $5, $6, $7, $8, $9, $10)
+"""
 CHANGE_STATE = """
 UPDATE media.object SET state = $2, version = version + 1, released_at = $3, released_by = $4
 WHERE id = $1 RETURNING version

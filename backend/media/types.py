@@ -71,6 +71,16 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle of a photo's largest form, in pixels from its upper left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaChanged:
     """What a change of a file answers."""
 

@@ -405,3 +405,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
 $$;
 REVOKE ALL ON FUNCTION releases.text_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION releases.text_of TO backend_app, backend_city;
+
+-- Redaction of photos -----------------------------------------------------------------------------------------------
+-- A rendition with faces and plates blacked out is a file of its own, which can be released; the original stays.
+ALTER TABLE media.object ADD COLUMN redacts uuid REFERENCES media.object ON DELETE RESTRICT;
+GRANT INSERT (redacts) ON media.object TO backend_app;

@@ -139,7 +139,5 @@ async def test_each_is_an_event_and_a_change(page: Page) -> None:
     await page.withdraw()
     kinds = page.rows("SELECT kind FROM changes.change ORDER BY x, id")
     assert [kind for (kind,) in kinds[-2:]] == ["text.released", "text.withdrawn"]
-    events = page.rows(
-        "SELECT line::jsonb->'unmapped'->>'action' FROM audit.event ORDER BY xid, id"
-    )
+    events = page.rows("SELECT line::jsonb->'unmapped'->>'action' FROM audit.event ORDER BY xid, id")
     assert [action for (action,) in events[-2:]] == ["report.release_text", "report.withdraw_text"]
