@@ -45,6 +45,8 @@ def checked_text(field: str, value: str, longest: int = MAX_TEXT) -> str:
 
 def _is_control(character: str) -> bool:
     return (character < " " and character not in "\n\t") or character == "\x7f"
+
+
 def checked_lines(field: str, value: str, longest: int) -> str:
     """A text of several lines that everybody may read: NFC, trimmed, nothing invisible but ends of lines.
 

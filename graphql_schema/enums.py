@@ -34,8 +34,8 @@ __all__ = [
     "ReviewDecision",
     "RuleSetState",
     "Size",
-    "Urgency",
     "TextState",
+    "Urgency",
     "YearState",
 ]
 

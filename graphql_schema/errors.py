@@ -238,6 +238,9 @@ class UnknownPauseReason(Problem):
 
 @strawberry.type(description="Đã ở mức độ khẩn này. / It has this urgency already.")
 class SameUrgency(Problem):
+    pass
+
+
 @strawberry.type(description="Phản ánh đã có đủ tệp. / The report has as many files as it may.")
 class TooManyFiles(Problem):
     pass

@@ -135,6 +135,7 @@ class PublicReport:
     @strawberry.field(description=COUNTDOWN)
     async def deadlines(self, info: Info) -> ReportDeadlines | None:
         return await _countdown(info, self.code)
+
     @strawberry.field(
         description="Nội dung đã công khai, nếu có. / The text that an officer released, if one did."
     )

@@ -78,7 +78,6 @@ from graphql_schema.services import Services
 from services import probes
 from services.channel_routes import channels_of
 from services.deadlines import deadlines_of
-from services.figures import statistics_of
 from services.figures import public_map, statistics_of
 from services.gateway import ApiGateway
 from services.limits import ApiLimits, DatabasePool, RefusalsOfRequests
