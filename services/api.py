@@ -35,8 +35,8 @@ from backend.media.listing import MediaListing
 from backend.media.processing import Processor
 from backend.media.redaction import RedactionService
 from backend.media.release import MediaReleaseService
-from backend.notifications.inbox import InboxService
 from backend.media.store import store_of
+from backend.notifications.inbox import InboxService
 from backend.notifications.queries import InboxQueries
 from backend.officials.queries import OfficialQueries
 from backend.officials.resets import ResetService
