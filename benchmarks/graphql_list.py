@@ -8,7 +8,7 @@ Neither checks a token here (benchmarks/token_and_proof.py does).
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -130,6 +130,29 @@ async def _measure(cluster: PostgresCluster) -> Paired:
             calls=CALLS,
             rounds=ROUNDS,
         )
+    finally:
+        await database.close()
+
+
+@contextlib.asynccontextmanager
+async def asked(cluster: PostgresCluster) -> AsyncIterator[Callable[[], Awaitable[Any]]]:
+    """The list through GraphQL as one call, for other benchmarks of a request."""
+    _insert(cluster)
+    clock = SystemClock()
+    recorder = AuditRecorder(
+        service="ioc-backend",
+        clock=clock,
+        new_id=new_uuid,
+        random_bytes=secrets.token_bytes,
+        refusals=RefusalCounter(),
+    )
+    database = Database(cluster.settings("backend_app"), recorder)
+    await database.open()
+    try:
+        queries = ReportQueries(database, PolicyEngine.load(ROOT / "policies" / "backend"), clock)
+        app = _graphql(await officer(database), queries, clock)
+        body = orjson.dumps({"query": QUERY, "variables": {"first": ROWS}})
+        yield lambda: _call(app, "POST", "/graphql", body)
     finally:
         await database.close()
 

@@ -79,11 +79,13 @@ _HEADER = re.compile(
 _NAMED = re.compile(
     r"(?i)(?<![A-Za-z])(?P<name>" + _TOLD + ")" + _SIGN + r"(?P<value>" + _QUOTED + r"|[^\s,;&\"'(){}\[\]]+)"
 )
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]{0,30}://)(?P<user>[^\s/@:\"']*):(?P<password>[^\s\"']*)@")
+_USERINFO = re.compile(
+    r"(?P<scheme>[A-Za-z][\w+.-]{0,30}:/{1,2})(?P<user>[^\s/@:\"']*):(?P<password>[^\s\"']*)@"
+)
 _PLAIN = re.compile(r"[a-z_ ]{0,120}")
 _V4 = re.compile(r"(?<![\d.])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
 _V6 = re.compile(
-    r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])"
+    r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?![\w:])"
 )
 
 
