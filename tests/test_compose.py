@@ -45,6 +45,7 @@ _VALUES = {
     "IOC_API_PORT": "8443",
     "IOC_KEYCLOAK_HOST": "id.example",
     "IOC_KEYCLOAK_PORT": "8444",
+    "IOC_MAIL_SENDER": "ioc@hanoi.example",
     "IOC_SOC_PORT": "20514",
 }
 

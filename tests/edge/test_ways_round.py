@@ -30,6 +30,7 @@ OWN_WALLS = {
     "security_tests/attacks/identity/strict_api.py": "one of those, with a field that asks for aal3",
     "security_tests/attacks/identity/test_identity_step_up.py": "a second of those processes",
     "security_tests/attacks/served.py": "slow clients and sizes: the api's own limits",
+    "tests/backend/channels/rig.py": "channels of many networks, on a frozen clock",
     "tests/backend/devices/rig.py": "headers that the edge would take away",
     "tests/backend/media/rig.py": "uploads that break off; scenarios pass the edge",
     "tests/edge/rig.py": "the servers behind an edge that say what reached them",
