@@ -39,17 +39,17 @@ class SendLater(Refusal):
         self.seconds = seconds
 
 
-class DeletionUnderWay(Refusal):
-    """The 30 days are over: the account is being deleted and can't be kept."""
-
-    code = "citizens.deletion_under_way"
-    vi = "Tài khoản đang được xóa, không thể thay đổi nữa."
-    en = "The account is being deleted; nothing can be changed any more."
-
-
 class NoDeletion(Refusal):
     """There is nothing to take back."""
 
     code = "citizens.no_deletion"
     vi = "Không có yêu cầu xóa tài khoản nào để rút lại."
     en = "There is no request for deletion to take back."
+
+
+class AccountGone(Refusal):
+    """The account is deleted, or being deleted: its tokens are good for nothing."""
+
+    code = "citizens.account_gone"
+    vi = "Tài khoản này đã được xóa theo yêu cầu."
+    en = "This account was deleted on request."

@@ -29,6 +29,7 @@ from foundation.settings import (
     TlsSettings,
 )
 from graphql_schema.execution.documents import id_of
+from security_tests.attacks.served import phones_in
 from services.api import Parts, endpoints_of, gateway_of, limits_of, parts_of
 from services.gateway import ApiGateway
 from services.routes import backchannel_logout_route
@@ -132,6 +133,7 @@ async def serving(
             "operations_folder": ROOT / "mobile_contract" / "operations",
             "manifests_folder": ROOT / "mobile_contract" / "manifests",
             "apps": AppsSettings(required=False),
+            "phones": phones_in(folder),
             "limits": limits,
             **changes,
         }

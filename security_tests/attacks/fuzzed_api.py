@@ -6,25 +6,22 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
 from litestar import Litestar
 
+from audit.refusals import RefusalCounter
 from backend.changes.hub import Hub
-from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
-from backend.changes.service import FeedService
-from backend.media.listing import MediaListing
-from backend.media.release import MediaReleaseService
-from backend.routing.queries import RoutingQueries
-from backend.tenancy.queries import TenancyQueries
 from foundation.cursors import Cursors
 from foundation.errors import Refusal
 from foundation.identity.principal import AnonymousPrincipal, Origin, Principal
 from foundation.ids import GlobalIds, new_uuid
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import AuditEvent
+from foundation.settings import ApiSettings, AuditSettings, TlsSettings
 from graphql_schema.context import Codecs
 from graphql_schema.execution.documents import Documents
 from graphql_schema.http import GraphQLEndpoint
@@ -32,9 +29,11 @@ from graphql_schema.limits import Limits
 from graphql_schema.schema import build
 from graphql_schema.services import Services
 from graphql_schema.transport import RequestParts
-from services.registers import registers_of
+from services.api import Parts, services_of
+from services.limits import RefusalsOfRequests
 from tests.backend.world import POLICIES, World, compose, connect
 from tests.conftest import Database
+from tests.identity import world as identity
 
 KEY = b"k" * 64
 # What every accepted change leaves, counted once more from the other side.
@@ -101,29 +100,7 @@ class FuzzedApi:
                 only_trusted=self.trusted is not None,
                 limits=self.limits,
             ),
-            services=self.replace(
-                Services(
-                    report_changes=self.world.reports,
-                    reports=self.world.queries,
-                    units=TenancyQueries(self.world.database),
-                    officials=self.world.tenancy,
-                    categories=RoutingQueries(
-                        self.world.database, PolicyEngine.load(POLICIES), self.world.clock
-                    ),
-                    inbox=self.world.inboxes,
-                    feed=self._feed(),
-                    media=MediaListing(self.world.database, PolicyEngine.load(POLICIES), self.world.clock),
-                    media_changes=MediaReleaseService(
-                        database=self.world.database,
-                        policy=PolicyEngine.load(POLICIES),
-                        clock=self.world.clock,
-                        new_id=new_uuid,
-                    ),
-                    registers=registers_of(
-                        self.world.database, PolicyEngine.load(POLICIES), self.world.clock, new_uuid
-                    ),
-                )
-            ),
+            services=self.replace(services_of(self._parts())),
             codecs=Codecs(global_ids=GlobalIds(KEY), cursors=Cursors(KEY, 1, self.world.clock)),
             gateway=self.gateway,
             new_request_id=lambda: str(new_uuid()),
@@ -131,10 +108,26 @@ class FuzzedApi:
         )
         self.app = Litestar([endpoint.handler()], openapi_config=None, logging_config=None)
 
-    def _feed(self) -> FeedService:
-        # Its hub never runs: /graphql follows nothing.
+    def _parts(self) -> Parts:
+        """As the api puts them together, with the world's clock; its hub never runs."""
         database, policy, clock = self.world.database, PolicyEngine.load(POLICIES), self.world.clock
-        return FeedService(ChangeQueries(database, policy, clock), Hub(ChangeReader(database), policy, clock))
+        nowhere, refusals = Path("/nonexistent"), RefusalCounter()
+        settings = ApiSettings(
+            environment="development",
+            listen_host="127.0.0.1",
+            listen_port=1,
+            tls=TlsSettings(certificate_file=nowhere, key_file=nowhere),
+            database=self.database.settings("backend_app"),
+            feed_database=self.database.settings("backend_feed"),
+            identity=identity.settings(),
+            audit=AuditSettings(log="backend"),
+            opaque_id_key_file=nowhere,
+            policies_folder=POLICIES,
+            operations_folder=nowhere,
+        )
+        recorder = RefusalsOfRequests(self.world.recorder)
+        hub = Hub(ChangeReader(database), policy, clock)
+        return Parts(settings, clock, refusals, recorder, database, database, policy, hub)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -10,7 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundation.settings import ApiSettings, AppsSettings, AuditSettings, LimitsSettings, TlsSettings
+from foundation.settings import (
+    ApiSettings,
+    AppsSettings,
+    AuditSettings,
+    LimitsSettings,
+    PhoneSettings,
+    TlsSettings,
+)
 from stack import certificates
 from stack.certificates import Certificates
 from stack.home import ROOT
@@ -114,5 +121,13 @@ def _settings(
         operations_folder=ROOT / "mobile_contract" / "operations",
         manifests_folder=ROOT / "mobile_contract" / "manifests",
         apps=AppsSettings(required=False),
+        phones=phones_in(folder),
         limits=limits,
     )
+
+
+def phones_in(folder: Path) -> PhoneSettings:
+    """Keys of phone numbers: production takes files alone."""
+    for name in ("phone-digest", "phone-seal"):
+        (folder / name).write_bytes(bytes(range(32)))
+    return PhoneSettings(digest_key_file=folder / "phone-digest", seal_key_file=folder / "phone-seal")
