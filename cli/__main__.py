@@ -17,6 +17,7 @@ from cli import (
     mail,
     push,
     restore,
+    sms,
     soc,
     status,
     test,
@@ -46,6 +47,7 @@ app.add_typer(mail.app, name="mail")
 app.add_typer(backup.app, name="backup")
 app.command("restore")(restore.restore)
 app.add_typer(push.app, name="push")
+app.add_typer(sms.app, name="sms")
 app.command("check")(check.check)
 app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test.test)
 app.command("bench")(bench.bench)

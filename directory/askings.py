@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from directory.errors import AskingInvalid, Delayed
-from directory.mutations import FIRST_OF_RESET, SECOND_OF_RESET, Contract, Said, check_said
+from directory.mutations import FIRST_OF_RESET, RECOVERY, SECOND_OF_RESET, Contract, Said, check_said
 from directory.requests import Request
 from foundation.directory_queue import Asking, Operation
 from foundation.errors import Refusal
@@ -89,7 +89,8 @@ def check_words(words: Sequence[Word], request: Request) -> bool:
         _check_reset(words, request)
         return False
     if request.operation is Operation.CITIZEN_RESET:
-        raise AskingInvalid
+        _check_recovery(words, request)
+        return False
     # Each one is checked: no `any` over a generator, which stops at the first.
     asked = (request.operation, request.target, request.parameters)
     vouched = [check_said(word.said, *asked) for word in words]
@@ -104,6 +105,15 @@ def _check_reset(words: Sequence[Word], request: Request) -> None:
     if {first.said.target(), second.said.target()} != {request.target}:
         raise AskingInvalid
     if second.said.given.get("digest") != first.digest:
+        raise AskingInvalid
+
+
+def _check_recovery(words: Sequence[Word], request: Request) -> None:
+    """The officer ends this very recovery; whose it is must follow from the number that the officer said."""
+    (word,) = words
+    if word.said.field != RECOVERY or request.parameters:
+        raise AskingInvalid
+    if word.said.given.get("recovery") != request.target:
         raise AskingInvalid
 
 

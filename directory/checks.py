@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from directory.askings import Word, Words, check_words
 from directory.errors import AskerNotEntitled, AskingInvalid, Protected, UnknownTarget
@@ -12,6 +13,8 @@ from directory.requests import Request
 from directory.store import Store
 from foundation.clock import HANOI, Clock
 from foundation.directory_queue import Operation
+from foundation.errors import InvalidInput
+from foundation.phones import Phone
 
 CHECKED = "checked"
 
@@ -20,11 +23,19 @@ class Entitlement:
     """Checks officers' words, and that those officers may ask for this."""
 
     def __init__(
-        self, *, words: Words, store: Store, realm: Realm, cleared: ClearedRealm, clock: Clock
+        self,
+        *,
+        words: Words,
+        store: Store,
+        realm: Realm,
+        citizens: Realm,
+        cleared: ClearedRealm,
+        clock: Clock,
     ) -> None:
         self._words = words
         self._store = store
         self._realm = realm
+        self._citizens = citizens
         self._cleared = cleared
         self._clock = clock
 
@@ -38,7 +49,10 @@ class Entitlement:
         to_be_vouched = check_words(words, request)
         if to_be_vouched and not await self._store.is_vouched(request.target, digest):
             raise AskingInvalid
-        await self._check_people(words, request)
+        if request.operation is Operation.CITIZEN_RESET:
+            await self._check_recovery(words[0], request)
+        else:
+            await self._check_people(words, request)
         for word in words:
             # Last: a request that is refused for another reason uses nothing up.
             await self._store.use("proof", word.session.jkt, word.proof_jti, request.id)
@@ -68,6 +82,30 @@ class Entitlement:
             if not await self._is_enabled(word.session.sub):
                 raise AskerNotEntitled
 
+    async def _check_recovery(self, word: Word, request: Request) -> None:
+        """The officer of the desk, and the account of the number that the officer's device signed.
+
+        What our tables say of whose account it is counts only when Keycloak has this number verified there:
+        who has stolen the api turns a recovery to another account in the table, not in what the officer said.
+        """
+        session, today = word.session, self._clock.now().astimezone(HANOI).date()
+        recovery = await self._store.recovery(_uuid(request.target), today)
+        if recovery is None:
+            raise UnknownTarget
+        if recovery.officer != (session.iss, session.sub) or not recovery.handles:
+            raise AskerNotEntitled
+        if not await self._is_enabled(session.sub):
+            raise AskerNotEntitled
+        if recovery.citizen is None or recovery.citizen[0] != self._citizens.issuer:
+            raise UnknownTarget
+        attributes = (await self._citizens.user(recovery.citizen[1])).get("attributes", {})
+        try:
+            said = Phone.parse(str(word.said.given.get("phone"))).e164
+        except InvalidInput as error:
+            raise AskingInvalid from error
+        if attributes.get("phone_verified") != [said]:
+            raise AskingInvalid
+
     async def _is_enabled(self, subject: str) -> bool:
         try:
             return (await self._realm.user(subject)).get("enabled") is True
@@ -75,6 +113,13 @@ class Entitlement:
             return await self._cleared.is_enabled(subject)
         except UnknownTarget:
             return False
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise UnknownTarget from error
 
 
 def _digest(parameters: Mapping[str, Any]) -> bytes:

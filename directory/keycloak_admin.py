@@ -139,6 +139,10 @@ class Realm:
                 taken += 1
         return taken
 
+    async def set_password(self, user_id: str, password: str) -> None:
+        """A password that its owner must replace at the first sign-in."""
+        await _read(self._admin.a_set_user_password(user_id, password, temporary=True))
+
     async def send_actions(self, user_id: str, client_id: str, redirect_uri: str, seconds: int) -> None:
         """A letter with a link that sets a password and a second factor, good for `seconds`."""
         await _read(

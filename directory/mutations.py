@@ -76,6 +76,8 @@ MEANINGS: Mapping[str, Meaning] = {
     "endOfficial": Meaning(Operation.OFFICIAL_END),
 }
 FIRST_OF_RESET, SECOND_OF_RESET = "askCredentialReset", "confirmCredentialReset"
+RECOVERY = "proveRecovery"
+"""At a ward's desk: for which recovery, and for which number."""
 
 
 @dataclass(frozen=True, slots=True)

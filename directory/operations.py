@@ -4,6 +4,7 @@ Order matters: whoever falls between two steps leaves less power behind, never m
 a moment in no organisation, not in two; a reset takes the password first and sends the letter last.
 """
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,11 +15,15 @@ from directory.errors import Delayed, Invalid, NotNow, Protected, Taken, Unknown
 from directory.keycloak_admin import FRESH_START, OFFICIAL, ClearedRealm, Realm
 from directory.requests import Request
 from directory.store import Account, Store
+from foundation.clock import HANOI, Clock
 from foundation.directory_queue import Operation
 from foundation.phones import NotOpened, PhoneSeal
 
 LINK_LIFE = timedelta(hours=72)
-PHONE_PURPOSE = "directory"
+PHONE_PURPOSE, PASSWORD_PURPOSE = "directory", "recovery-desk"
+_TYPED = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""What is read out and typed: none that is taken for another."""
+_LETTERS = 16
 
 Result = dict[str, Any]
 Step = Callable[[str, Callable[[], Awaitable[str | None]]], Awaitable[str | None]]
@@ -242,13 +247,27 @@ class Officials:
         await self._realm.send_actions(subject, letters.client_id, letters.redirect_uri, seconds)
 
 
+def new_password() -> str:
+    """80 random bits, to be read out in two halves."""
+    return "".join(secrets.choice(_TYPED) for _ in range(_LETTERS))
+
+
 class Citizens:
     """Operations on citizens' accounts."""
 
-    def __init__(self, realm: Realm, store: Store, seal: PhoneSeal | None) -> None:
+    def __init__(
+        self,
+        realm: Realm,
+        store: Store,
+        seal: PhoneSeal | None,
+        clock: Clock,
+        new_password: Callable[[], str] = new_password,
+    ) -> None:
         self._realm = realm
         self._store = store
         self._seal = seal
+        self._clock = clock
+        self._new_password = new_password
 
     async def verify_phone(self, task: Task) -> Result:
         """Note the number that the citizen has proven, apart from the one that stands in the profile."""
@@ -280,6 +299,31 @@ class Citizens:
         """Delete the account at Keycloak, with all that is kept of the person there."""
         await self._realm.delete_user(await self._subject(task.request.target))
         return {}
+
+    async def reset(self, task: Task) -> Result:
+        """Recovery in person: every credential goes, every session ends, a password for one sign-in comes.
+
+        The password leaves sealed, for the worker, which hands its halves out. A restart sets a new one.
+        """
+        if self._seal is None:
+            raise Delayed("no_seal_key")
+        recovery = _uuid(task.request.target)
+        found = await self._store.recovery(recovery, self._clock.now().astimezone(HANOI).date())
+        if found is None or found.citizen is None or found.citizen[0] != self._realm.issuer:
+            raise UnknownTarget
+        subject = found.citizen[1]
+
+        async def take() -> str:
+            return str(await self._realm.take_factors(subject))
+
+        async def log_out() -> None:
+            await self._realm.log_out(subject)
+
+        await task.step("taken", take)
+        password = self._new_password()
+        await self._realm.set_password(subject, password)
+        await task.step("logged_out", log_out)
+        return {"password": self._seal.seal_text(password, PASSWORD_PURPOSE, recovery)}
 
     async def end_sessions(self, task: Task) -> Result:
         """End a citizen's sessions: all, or all but one."""
@@ -352,4 +396,5 @@ def table(
         Operation.CITIZEN_ENABLE: citizens.enable,
         Operation.CITIZEN_DELETE: citizens.delete,
         Operation.CITIZEN_END_SESSIONS: citizens.end_sessions,
+        Operation.CITIZEN_RESET: citizens.reset,
     }

@@ -61,6 +61,9 @@ WHERE id = $1 AND state = 'waiting'
 _ACCOUNT = "SELECT issuer, subject, state, unit_code, username, email FROM tenancy.account_of($1)"
 _ADMINISTERS = "SELECT tenancy.administers($1, $2, $3, $4)"
 _CITIZEN = "SELECT issuer, subject FROM directory.citizen($1)"
+_RECOVERY = (
+    "SELECT officer_issuer, officer_subject, handles, issuer, subject FROM citizens.recovery_of($1, $2)"
+)
 _LATE = """
 SELECT id, operation, target FROM directory.request
 WHERE state = 'waiting' AND alarmed_at IS NULL AND created_at < clock_timestamp() - $1::interval
@@ -95,6 +98,16 @@ class Account:
     unit: str
     username: str | None
     email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A proven recovery: the officer who opened it, whether he `handles` that ward's reports, whose it is."""
+
+    officer: tuple[str, str]
+    handles: bool
+    citizen: tuple[str, str] | None
+    """(issuer, subject); None when nobody has the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +200,14 @@ class Store:
         rows = await self._pool.fetch(_STANDING)
         oldest = next((row["oldest"] for row in rows if row["state"] == "waiting"), 0.0)
         return {row["state"]: row["number"] for row in rows}, max(0.0, oldest)
+
+    async def recovery(self, recovery: UUID, day: date) -> Recovery | None:
+        """A recovery in person whose code was right."""
+        row = await self._pool.fetchrow(_RECOVERY, recovery, day)
+        if row is None:
+            return None
+        citizen = None if row["issuer"] is None else (row["issuer"], row["subject"])
+        return Recovery((row["officer_issuer"], row["officer_subject"]), row["handles"], citizen)
 
     async def late(self, after: timedelta) -> list[Late]:
         """Requests that wait longer than this and nobody was told of."""

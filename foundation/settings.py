@@ -278,6 +278,8 @@ class SmsSettings(Section, frozen=True):
 
     url: str
     token_file: Path
+    ca_file: Path | None = None
+    """Whose certificates are trusted. None: those of the system."""
     sender: str = "iHaNoi"
 
 

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from backend.citizens.types import PhoneStanding, RecoveryState
 from backend.deadlines.types import ClockKind as DeadlineKind
 from backend.deadlines.types import ClockState as DeadlineState
 from backend.deadlines.types import DayKind, DueScope, LengthUnit, Urgency, YearState
@@ -28,7 +29,9 @@ __all__ = [
     "MediaState",
     "NetworkKind",
     "OfficialState",
+    "PhoneStanding",
     "Platform",
+    "RecoveryState",
     "ReportState",
     "ReportStep",
     "ReviewDecision",
@@ -119,3 +122,12 @@ strawberry.enum(
     "seven days from now; all.",
 )
 strawberry.enum(TextState, description="Đã công khai, đã thu hồi. / Shown to anybody, or taken back.")
+strawberry.enum(
+    PhoneStanding,
+    description="Tình trạng số điện thoại: chưa có, chưa xác minh, chờ chuyển, đang xác nhận, đã xác minh. / "
+    "What is known of an account's number.",
+)
+strawberry.enum(
+    RecoveryState,
+    description="Khôi phục: đã gửi mã, đang chờ, xong, bị từ chối. / How far a recovery in person is.",
+)

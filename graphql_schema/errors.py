@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_args
 import strawberry
 
 from backend.administration import errors as registers
+from backend.citizens import errors as citizens
 from backend.deadlines import errors as deadlines
 from backend.deadlines.errors import HoursOverlap as HoursOverlapRefusal
 from backend.media.errors import TooManyFiles as TooManyFilesRefusal
@@ -246,6 +247,33 @@ class TooManyFiles(Problem):
     pass
 
 
+@strawberry.type(
+    description="Chưa xác minh số điện thoại. / The account's number is not proven: startPhoneProof."
+)
+class PhoneUnproven(Problem):
+    pass
+
+
+@strawberry.type(description="Tài khoản đã có số khác. / The account has another number: changePhone.")
+class PhoneBound(Problem):
+    pass
+
+
+@strawberry.type(description="Mã sai, cũ, hoặc hết lượt. / A wrong or old code, or no attempt is left.")
+class CodeRefused(Problem):
+    pass
+
+
+@strawberry.type(description="Chưa gửi thêm tin nhắn được. / No further message yet.")
+class SendLater(Problem):
+    retry_after_seconds: int
+
+
+@strawberry.type(description="Không có gì để rút lại. / Nothing to take back, or it is too late.")
+class NoDeletion(Problem):
+    pass
+
+
 R = TypeVar("R", bound=Refusal)
 Making = Callable[[Any, dict[str, str]], Problem]
 
@@ -309,6 +337,10 @@ def _too_many_pauses(refusal: deadlines.TooManyPauses, common: dict[str, str]) -
     return TooManyPauses(**common, most=refusal.most)
 
 
+def _send_later(refusal: citizens.SendLater, common: dict[str, str]) -> Problem:
+    return SendLater(**common, retry_after_seconds=refusal.seconds)
+
+
 def _plain(kind: Callable[..., Problem]) -> Making:
     return lambda _refusal, common: kind(**common)
 
@@ -353,6 +385,11 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     officials.SecondOfficerNeeded: (ResetRefused, _plain(ResetRefused)),
     officials.NotOnReview: (NotOnReview, _plain(NotOnReview)),
     TooManyFilesRefusal: (TooManyFiles, _plain(TooManyFiles)),
+    citizens.PhoneUnproven: (PhoneUnproven, _plain(PhoneUnproven)),
+    citizens.PhoneBound: (PhoneBound, _plain(PhoneBound)),
+    citizens.WrongCode: (CodeRefused, _plain(CodeRefused)),
+    citizens.SendLater: (SendLater, _send_later),
+    citizens.NoDeletion: (NoDeletion, _plain(NoDeletion)),
 }
 
 

@@ -18,6 +18,7 @@ from graphql_schema.errors import (
     IllegalTransition,
     InvalidInput,
     NotFound,
+    PhoneUnproven,
     SameUnit,
     UnknownCategory,
     UnknownUnit,
@@ -120,7 +121,13 @@ class ReportChanged:
 
 
 SubmitReportPayload = Annotated[
-    ReportChanged | Forbidden | InvalidInput | UnknownCategory | UnknownWard | IdempotencyMismatch,
+    ReportChanged
+    | Forbidden
+    | InvalidInput
+    | UnknownCategory
+    | UnknownWard
+    | PhoneUnproven
+    | IdempotencyMismatch,
     strawberry.union("SubmitReportPayload"),
 ]
 AcceptReportPayload = Annotated[

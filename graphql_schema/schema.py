@@ -10,6 +10,7 @@ from graphql_schema.calendar_changes import CalendarMutation
 from graphql_schema.calendars import CalendarQuery
 from graphql_schema.category_changes import CategoryMutation
 from graphql_schema.changes import ChangeQuery, ChangeSubscription
+from graphql_schema.citizens import CitizenMutation, CitizenQuery
 from graphql_schema.deadline_changes import DeadlineMutation
 from graphql_schema.deadlines import DeadlineQuery
 from graphql_schema.devices import DeviceMutation, DeviceQuery
@@ -19,6 +20,7 @@ from graphql_schema.notifications import NotificationMutation, NotificationQuery
 from graphql_schema.official_changes import OfficialMutation
 from graphql_schema.officials import OfficialQuery
 from graphql_schema.public_figures import PublicFiguresQuery
+from graphql_schema.recoveries import RecoveryMutation
 from graphql_schema.registers import HistoryQuery
 from graphql_schema.releases import ReleaseMutation
 from graphql_schema.report_changes import ReportMutation
@@ -34,6 +36,7 @@ from graphql_schema.viewer import ViewerQuery
 
 QUERIES = (
     ViewerQuery,
+    CitizenQuery,
     RoutingQuery,
     TenancyQuery,
     ReportQuery,
@@ -61,6 +64,8 @@ MUTATIONS = (
     RoutingRulesMutation,
     CalendarMutation,
     DeadlineMutation,
+    CitizenMutation,
+    RecoveryMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 

@@ -38,6 +38,7 @@ from foundation.directory_queue import Asking
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
 from foundation.paging import Page, PageRequest
+from graphql_schema.citizen_services import Citizens
 from graphql_schema.deadline_services import Deadlines
 from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics, TextReleases
@@ -388,3 +389,4 @@ class Services:
     texts: TextReleases
     redactions: MediaRedactions | None = None
     """None: this process has no store of files."""
+    citizens: Citizens

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from backend.changes.hub import Hub
 from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
 from backend.changes.service import FeedService
+from backend.citizens.keys import PhoneKeys
 from backend.citizens.service import CitizenService
 from backend.devices.notes import SessionNotes
 from backend.devices.queries import DeviceQueries
@@ -77,6 +78,7 @@ from graphql_schema.schema import build
 from graphql_schema.services import Services
 from services import probes
 from services.channel_routes import channels_of
+from services.citizens import citizens_of
 from services.deadlines import deadlines_of
 from services.figures import public_map, statistics_of
 from services.gateway import ApiGateway
@@ -115,6 +117,7 @@ class Parts:
     hub: Hub
     watch: ClockWatch
     health: Health
+    keys: PhoneKeys = field(default_factory=lambda: PhoneKeys.of(None))
 
 
 def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
@@ -144,6 +147,7 @@ def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
         hub=Hub(ChangeReader(feed), policy, clock),
         watch=ClockWatch(clock, probes.moment(lambda: database.pool)),
         health=Health("api"),
+        keys=PhoneKeys.of(settings.phones),
     )
 
 
@@ -194,6 +198,7 @@ def services_of(parts: Parts) -> Services:
         deadlines=deadlines_of(database, policy, clock, new_uuid),
         redactions=redactions_of(parts),
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
+        citizens=citizens_of(database, policy, clock, parts.keys, parts.settings.phones, queue_of(parts)),
     )
 
 
@@ -301,7 +306,7 @@ def gateway_of(parts: Parts, limits: ApiLimits) -> ApiGateway:
     return ApiGateway(
         database=database,
         tenancy=TenancyService(database, clock),
-        citizens=CitizenService(database, new_uuid),
+        citizens=CitizenService(database, new_uuid, parts.keys.digests),
         clock=clock,
         networks=Networks(settings.trusted_proxies, settings.city_networks),
         limits=limits,

@@ -216,7 +216,7 @@ def administration(
             created=Creations(database, officials_realm.issuer).note,
             letters=Letters(given.officials_app[0], given.letter_redirect_uri),
         ),
-        Citizens(citizens_realm, store, None if seal_file is None else PhoneSeal.from_file(seal_file)),
+        Citizens(citizens_realm, store, None if seal_file is None else PhoneSeal.from_file(seal_file), clock),
         Sessions({"citizens": citizens_realm, "officials": officials_realm}),
     )
     words = Words(
@@ -227,7 +227,12 @@ def administration(
         database=database,
         signers=Signers(given.signers),
         entitlement=Entitlement(
-            words=words, store=store, realm=officials_realm, cleared=cleared, clock=clock
+            words=words,
+            store=store,
+            realm=officials_realm,
+            citizens=citizens_realm,
+            cleared=cleared,
+            clock=clock,
         ),
         operations=operations,
         clock=clock,

@@ -16,6 +16,7 @@ import yaml
 
 from foundation.database.connections import for_psycopg
 from foundation.ids import new_uuid
+from foundation.phones import Phone, PhoneDigests
 from foundation.settings import DatabaseSettings, load
 from foundation.vietnamese import fold, person_key, sort_key
 
@@ -84,6 +85,17 @@ WHERE o.issuer = %(issuer)s AND o.subject = %(subject)s AND u.code = %(unit)s
 ON CONFLICT (official_id, unit_id, kind, from_day) DO NOTHING
 """
 
+# A demo citizen has proven the number already, as if by an earlier sign-in.
+_CITIZEN = """
+INSERT INTO citizens.citizen (id, issuer, subject) VALUES (%(id)s, %(issuer)s, %(subject)s)
+ON CONFLICT (issuer, subject) DO NOTHING
+"""
+_PHONE = """
+INSERT INTO citizens.phone (citizen_id, digest, proven_at)
+SELECT c.id, %(digest)s, now() FROM citizens.citizen c
+WHERE c.issuer = %(issuer)s AND c.subject = %(subject)s ON CONFLICT DO NOTHING
+"""
+
 
 def units() -> Iterator[dict[str, Any]]:
     """The city, its departments and Party bodies, then the 126 wards and communes below the city."""
@@ -143,14 +155,28 @@ def load_people(connection: psycopg.Connection, people: dict[str, Any], issuer: 
             connection.execute(_DUTY, {"id": new_uuid(), "from_day": BEGINNING, **identity, **duty})
 
 
+def load_citizens(
+    connection: psycopg.Connection, people: dict[str, Any], issuer: str, digests: PhoneDigests
+) -> None:
+    """Demo citizens with their proven numbers, in the caller's transaction."""
+    for person in people["citizens"]:
+        identity = {"issuer": issuer, "subject": person["id"]}
+        connection.execute(_CITIZEN, {"id": new_uuid(), **identity})
+        connection.execute(_PHONE, {"digest": digests.of(Phone.parse(person["phone"])), **identity})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m services.seed")
     parser.add_argument("--settings", type=Path, required=True)
     parser.add_argument("--people", type=Path)
     parser.add_argument("--officials-issuer")
+    parser.add_argument("--citizens-issuer")
+    parser.add_argument("--phone-digest-key", type=Path)
     arguments = parser.parse_args()
     if (arguments.people is None) != (arguments.officials_issuer is None):
         parser.error("--people and --officials-issuer go together")
+    if (arguments.citizens_issuer is None) != (arguments.phone_digest_key is None):
+        parser.error("--citizens-issuer and --phone-digest-key go together")
     settings = load(arguments.settings, DatabaseSettings)
     with psycopg.connect(**for_psycopg(settings)) as connection:
         connection.execute("SET ROLE backend_owner")
@@ -158,6 +184,9 @@ def main() -> None:
         if arguments.people is not None:
             people = yaml.safe_load(arguments.people.read_text(encoding="utf-8"))
             load_people(connection, people, arguments.officials_issuer)
+            if arguments.citizens_issuer is not None:
+                digests = PhoneDigests.from_file(arguments.phone_digest_key)
+                load_citizens(connection, people, arguments.citizens_issuer, digests)
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -14,6 +14,7 @@ from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
 from backend.changes import jobs as change_jobs
 from backend.channels import jobs as channel_jobs
+from backend.citizens import jobs as citizen_jobs
 from backend.deadlines import jobs as deadline_jobs
 from backend.deadlines.following import DeadlineFollowing
 from backend.deadlines.reminding import DeadlineReminders
@@ -39,6 +40,7 @@ from foundation.policy.engine import PolicyEngine
 from foundation.settings import DatabaseSettings, WorkerSettings, load
 from services import housekeeping, probes
 from services.channel_routes import deliveries_of
+from services.citizens import upkeep_of
 from services.disk_alarm import DiskAlarm
 from services.job_metrics import calendar_sample, counted, queue_sample
 from services.notices import ways_of
@@ -101,6 +103,9 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     if settings.directory_queue is not None:
         directory = DirectoryQueue.of(settings.directory_queue, clock, new_uuid)
         official_jobs.register(app, OfficialUpkeep(database, policy, directory, clock, new_uuid))
+        citizens = upkeep_of(settings, database, policy, directory, clock)
+        if citizens is not None:
+            citizen_jobs.register(app, citizens)
     return app, database
 
 

@@ -119,6 +119,7 @@ class Certificates:
     edge: Pair
     edge_client: Pair
     mail: Pair
+    sms: Pair
     callers: Path
     """The authority of those who may call the api: the edge, and who asks whether it is ready."""
 
@@ -141,6 +142,7 @@ def ensure(folder: Path) -> Certificates:
         edge=servers.server("edge"),
         edge_client=callers.client("edge-client", EDGE_NAME),
         mail=servers.server("mail"),
+        sms=servers.server("sms"),
         callers=callers.certificate,
     )
 

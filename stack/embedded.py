@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from foundation.settings import LimitsSettings
+from foundation.settings import LimitsSettings, SmsLimits
 from stack import certificates, packages, realms
 from stack.clamav import ClamAv
 from stack.edge import Edge, EdgeLimits
@@ -23,8 +23,9 @@ from stack.ports import Ports
 from stack.postgres import PostgresCluster
 from stack.push import FcmDouble
 from stack.realm_snapshot import RealmSnapshot
-from stack.services import OFFICIALS, Services
+from stack.services import CITIZENS, OFFICIALS, Services
 from stack.settings_files import write_settings
+from stack.sms import SmsDouble
 from stack.soc import SocReceiver
 from stack.supervisor import Part, Supervisor
 
@@ -43,6 +44,7 @@ class EmbeddedStack:
     die_with_us: bool = False
     snapshot: RealmSnapshot | None = None
     limits: LimitsSettings = field(default_factory=LimitsSettings)
+    sms_limits: SmsLimits = field(default_factory=SmsLimits)
     edge_limits: EdgeLimits = field(default_factory=EdgeLimits)
     archive_seconds: float = 5.0
 
@@ -87,6 +89,7 @@ class EmbeddedStack:
             self.limits,
             self.clusters,
             self.archive_seconds,
+            self.sms_limits,
         )
 
     @cached_property
@@ -108,6 +111,11 @@ class EmbeddedStack:
     def fcm(self) -> FcmDouble:
         """The push service's double."""
         return FcmDouble(self.home, self.ports)
+
+    @cached_property
+    def sms(self) -> SmsDouble:
+        """The SMS gateway's double."""
+        return SmsDouble(self.home, self.ports, self.certificates)
 
     @cached_property
     def edge(self) -> Edge:
@@ -165,6 +173,7 @@ class EmbeddedStack:
             if self.snapshot is not None and self.snapshot.exists():
                 self.snapshot.bring_secrets(self.home)
             self.mail.prepare()
+            self.sms.prepare()
             mail = realms.MailServer(port=self.ports.mail)
             realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url, mail)
             self.fcm.prepare()
@@ -196,9 +205,10 @@ class EmbeddedStack:
             self._seed()
         with self.step("The SOC's receiver"):
             self.supervisor.start(soc)
-        with self.step("Doubles of mail and push"):
+        with self.step("Doubles of mail, push and SMS"):
             self.supervisor.start(self.mail.part())
             self.supervisor.start(self.fcm.part())
+            self.supervisor.start(self.sms.part())
         with self.step("The edge"):
             self.supervisor.start(self.edge.part())
         with self.step("Keycloak"):
@@ -224,8 +234,10 @@ class EmbeddedStack:
 
     def _seed(self) -> None:
         settings = str(self.services.settings_file("seed"))
-        issuer = self.services.issuer(OFFICIALS)
-        arguments = ["--settings", settings, "--people", str(PEOPLE), "--officials-issuer", issuer]
+        arguments = ["--settings", settings, "--people", str(PEOPLE)]
+        arguments += ["--officials-issuer", self.services.issuer(OFFICIALS)]
+        arguments += ["--citizens-issuer", self.services.issuer(CITIZENS)]
+        arguments += ["--phone-digest-key", str(self.home.secret("phone-digests"))]
         self._run("seed", ["services.seed", *arguments])
 
     def _run(self, part: str, module: list[str]) -> None:

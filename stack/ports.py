@@ -31,6 +31,7 @@ class Ports:
     edge_events_operations: int
     mail: int
     fcm: int
+    sms: int
 
     def operations(self, service: str) -> int:
         """Where a service of ours answers its operators."""

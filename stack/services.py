@@ -23,10 +23,13 @@ from foundation.settings import (
     MailSettings,
     MediaSettings,
     OperationsSettings,
+    PhoneSettings,
     RealmSettings,
     RelaySettings,
     Section,
     SignerSettings,
+    SmsLimits,
+    SmsSettings,
     SocSettings,
     TlsSettings,
     WorkerSettings,
@@ -42,6 +45,7 @@ from stack.postgres import PostgresCluster, binaries
 from stack.push import FcmDouble
 from stack.secret_files import random_key, signing_key
 from stack.settings_files import write_settings
+from stack.sms import sms_token_file
 from stack.supervisor import Part
 
 CITIZENS = "ihanoi"
@@ -68,6 +72,7 @@ class Services:
     archived: tuple[PostgresCluster, ...] = ()
     """Clusters whose WAL goes to the backups' repository."""
     archive_seconds: float = 5.0
+    sms_limits: SmsLimits = field(default_factory=SmsLimits)
 
     @property
     def api_url(self) -> str:
@@ -92,6 +97,7 @@ class Services:
         random_key(self.home.secret("opaque-ids"), _SIV_KEY_SIZE)
         random_key(self.home.secret("media-links"), _LINK_KEY_SIZE)
         random_key(self.home.secret("channel-seal"), _SEAL_KEY_SIZE)
+        random_key(self.home.secret("phone-digests"), PHONE_KEY_SIZE)
         # Numbers that citizens have proven, on their way from api and worker to the directory.
         random_key(self.home.secret("phone-seal"), PHONE_KEY_SIZE)
         random_key(self.home.backup_key, BACKUP_KEY_SIZE)
@@ -136,6 +142,8 @@ class Services:
                 directory_queue=self._directory_queue("worker"),
                 push=FcmDouble(self.home, self.ports).settings(),
                 mail=self._mail(),
+                phones=self._phones(),
+                sms=self._sms(),
             ),
             "relay": RelaySettings(
                 environment="development",
@@ -218,6 +226,7 @@ class Services:
             media=self._media(),
             channels=self._channels(),
             directory_queue=self._directory_queue("api"),
+            phones=self._phones(),
         )
 
     def _mail(self) -> MailSettings:
@@ -248,6 +257,20 @@ class Services:
 
     def _operations(self, service: str, **more: Any) -> OperationsSettings:
         return OperationsSettings(port=self.ports.operations(service), **more)
+
+    def _phones(self) -> PhoneSettings:
+        return PhoneSettings(
+            digest_key_file=self.home.secret("phone-digests"),
+            seal_key_file=self.home.secret("phone-seal"),
+            limits=self.sms_limits,
+        )
+
+    def _sms(self) -> SmsSettings:
+        return SmsSettings(
+            url=f"https://localhost:{self.ports.sms}/messages",
+            token_file=sms_token_file(self.home.folder),
+            ca_file=self.certificates.authority,
+        )
 
     def _directory_queue(self, signer: Literal["api", "worker"]) -> DirectoryQueueSettings:
         return DirectoryQueueSettings(signer=signer, key_file=self.home.secret(f"queue-{signer}.pem"))

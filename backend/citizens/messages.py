@@ -51,8 +51,9 @@ TEXTS = {
     Template.RECOVERY_CODE: "iHanoi: {code} la ma khoi phuc tai khoan tai quay tiep dan, dung trong 10 phut."
     " Neu ban khong o quay, dung dua ma cho ai. / Code to recover your account at the desk. If you are not"
     " there, give it to nobody.",
-    Template.RECOVERED: "iHanoi: tai khoan cua ban vua duoc khoi phuc tai phuong, xa. Neu khong phai ban, hay"
-    " goi 1022. / Your account was just recovered at a ward. If that was not you, call 1022.",
+    Template.RECOVERED: "iHanoi: tai khoan vua duoc khoi phuc tai phuong, xa. Nua sau mat khau tam: {half}."
+    " Neu khong phai ban, goi 1022. / Recovered at a ward. Second half of the password: {half}. If that was"
+    " not you, call 1022.",
 }
 
 

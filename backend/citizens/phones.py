@@ -1,13 +1,12 @@
 """Proof of a phone number: a code by SMS, entered by whoever has the number in hand.
 
-An answer never tells whether a number is known: a taken one gets a code too, with another text, and what comes
-of it is seen only by who holds the number. One number belongs to one account; proving another's starts a
-notice (docs/decisions/0026-phone-numbers.md). A code proves a number; it never signs in and never resets.
+An answer never tells whether a number is known: a taken one gets a code too, with another text, and what
+comes of it is seen only by who holds the number. One number belongs to one account; proving another's
+starts a notice (docs/decisions/0026-phone-numbers.md). A code proves a number; it never signs in and never resets.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -18,44 +17,22 @@ from backend.citizens.keys import MOST_ATTEMPTS, NewCode, PhoneKeys, checked_cod
 from backend.citizens.limits import CodeLimits
 from backend.citizens.messages import Outbox, Template
 from backend.citizens.service import phone_of_claim
-from backend.citizens.types import CodeSent, PhoneProved, PhoneStanding
+from backend.citizens.types import CodeSent, PhoneProved, PhoneStanding, account_resource
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.idempotent import claim, keep
 from foundation.database.unit_of_work import UnitOfWork
-from foundation.directory_queue import Operation
+from foundation.directory_queue import DirectoryQueue, Operation
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal
 from foundation.ids import NewId
 from foundation.phones import Phone
 from foundation.policy.engine import PolicyEngine
-from foundation.policy.entities import Resource, citizen_ref
 from foundation.recording import Activity, AuditEvent
 from foundation.settings import PhoneSettings
 
 PROOF, MOVE, DIRECTORY = "proof", "move", "directory"
 """What a number is sealed for."""
-
-
-class Directory(Protocol):
-    """foundation.directory_queue.DirectoryQueue, as far as citizens ask by themselves."""
-
-    async def add(
-        self,
-        work: UnitOfWork,
-        operation: Operation,
-        target: str,
-        parameters: Mapping[str, object],
-        *,
-        then: str | None = None,
-    ) -> UUID:
-        """Ask, in the unit of work's transaction; the request's id."""
-        ...
-
-
-def account_of(citizen_id: UUID) -> Resource:
-    """A citizen's own account as the policies see it."""
-    return Resource("CitizenAccount", str(citizen_id), {"citizen": citizen_ref(citizen_id)})
 
 
 class PhoneService:
@@ -69,7 +46,7 @@ class PhoneService:
         keys: PhoneKeys,
         limits: CodeLimits,
         outbox: Outbox,
-        directory: Directory,
+        directory: DirectoryQueue | None,
         clock: Clock,
         new_id: NewId,
         new_code: NewCode,
@@ -106,7 +83,7 @@ class PhoneService:
             stored = await claim(work, idempotency, now)
             if stored is None:
                 decision = self._policy.authorise(
-                    principal, intent.action, account_of(principal.citizen_id), now=now
+                    principal, intent.action, account_resource(principal.citizen_id), now=now
                 )
                 entered = checked_code(code)
                 proof = await self._open_proof(work, principal, now)
@@ -146,7 +123,9 @@ class PhoneService:
             stored = await claim(work, idempotency, now)
             if stored is not None:
                 return _sent(stored)
-            decision = self._policy.authorise(principal, action, account_of(principal.citizen_id), now=now)
+            decision = self._policy.authorise(
+                principal, action, account_resource(principal.citizen_id), now=now
+            )
             phone = Phone.parse(number)
             digest = self._keys.digests.of(phone)
             bound = await self._bound(work, principal)
@@ -167,7 +146,7 @@ class PhoneService:
     async def _put_code(
         self, work: UnitOfWork, principal: CitizenPrincipal, phone: Phone, digest: bytes, now: datetime
     ) -> CodeSent:
-        """The code's row and its message: the same statements for a number that somebody has and one that is free."""
+        """The code's row and its message: the same statements whether somebody has the number or not."""
         code, citizen = self._new_code(), principal.citizen_id
         expires_at = now + self._life
         taken = (await work.connection.execute(sql.IS_TAKEN, {"digest": digest})).scalar_one()
@@ -184,7 +163,7 @@ class PhoneService:
         return CodeSent(phone.ending, expires_at, now + timedelta(seconds=self._limits.spacing_seconds))
 
     async def _open_proof(self, work: UnitOfWork, principal: CitizenPrincipal, now: datetime) -> Row[Any]:
-        """The code that waits to be entered. Raises WrongCode for none, one too old or guessed at too often."""
+        """The code that waits to be entered. Raises WrongCode: none, too old, guessed at too often."""
         proof = (await work.connection.execute(sql.PROOF, {"citizen": principal.citizen_id})).one_or_none()
         if proof is None or proof.expires_at <= now or proof.attempts >= MOST_ATTEMPTS:
             raise WrongCode
@@ -209,6 +188,8 @@ class PhoneService:
             moves_at: datetime = bound.due_at
             return {"standing": "waiting", "ending": phone.ending, "moves_at": moves_at.isoformat()}
         sealed = self._keys.seal.seal_text(phone.e164, DIRECTORY, citizen)
+        if self._directory is None:
+            raise RuntimeError("this process has no way to the directory")
         await self._directory.add(work, Operation.CITIZEN_VERIFY_PHONE, str(citizen), {"phone": sealed})
         if before not in {None, digest}:
             await self._tell_old_number(work, principal, before, now)
@@ -219,7 +200,7 @@ class PhoneService:
     ) -> None:
         """Whoever had the account yesterday learns of it: by the inbox, and at the number that it leaves.
 
-        That number is not kept here; the token still says it, and is believed when it is the one that was bound.
+        That number is not kept here; the token still says it, and is believed when it is the one bound.
         """
         await self._tell(work, principal.citizen_id, "account.phone_changed", now)
         for claimed in (principal.session.phone_verified, principal.session.phone):

@@ -1,6 +1,7 @@
 """The port to an SMS gateway, and the plain HTTP kind of it."""
 
-from typing import Any, Protocol
+import ssl
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 import httpx
@@ -8,7 +9,7 @@ import httpx
 from foundation.phones import Phone
 from foundation.settings import SmsSettings, read_secret
 
-_SECONDS = 10.0
+_SECONDS = 5.0
 _TRY_LATER = frozenset({408, 425, 429})
 
 
@@ -31,9 +32,18 @@ class SmsPort(Protocol):
 class HttpSmsGateway:
     """POST {url} {"to", "from", "text", "reference"} with a bearer token; 2xx: taken."""
 
-    def __init__(self, settings: SmsSettings, http: httpx.AsyncClient | None = None) -> None:
+    def __init__(self, settings: SmsSettings, http: httpx.AsyncClient) -> None:
         self._settings = settings
-        self._http = http or httpx.AsyncClient(timeout=_SECONDS, follow_redirects=False)
+        self._http = http
+
+    @classmethod
+    def of(cls, settings: SmsSettings) -> Self:
+        """Trusts the authority that the settings name, and no proxy of the environment."""
+        trusted: ssl.SSLContext | bool = True
+        if settings.ca_file is not None:
+            trusted = ssl.create_default_context(cafile=str(settings.ca_file))
+        http = httpx.AsyncClient(verify=trusted, timeout=_SECONDS, follow_redirects=False, trust_env=False)
+        return cls(settings, http)
 
     async def send(self, to: Phone, text: str, reference: UUID) -> None:
         """Hand a message over. Raises SmsUnavailable, SmsRefused."""

@@ -1,4 +1,4 @@
-"""The statements of citizens' accounts. What crosses from one person to another is a function of migration 0017."""
+"""The statements of citizens' accounts. What crosses persons is a function of migration 0017."""
 
 from sqlalchemy import text
 
@@ -32,7 +32,8 @@ ASK_DELETION = text(
 )
 DELETION = text("SELECT state, asked_at, due_at FROM citizens.deletion WHERE citizen_id = :citizen")
 KEEP_ACCOUNT = text(
-    "DELETE FROM citizens.deletion WHERE citizen_id = :citizen AND state = 'asked' RETURNING true"
+    "DELETE FROM citizens.deletion WHERE citizen_id = :citizen AND state = 'asked' AND due_at > :now"
+    " RETURNING true"
 )
 
 CLAIM = text("SELECT version, state, unit_code FROM citizens.claim_report(:code, :entry, :change, :now)")
@@ -45,9 +46,54 @@ OPEN_RECOVERY = text(
 )
 RECOVERY = text(
     """
-    SELECT citizen_id, unit_id, digest, code_digest, sealed, attempts, state, expires_at, request
+    SELECT unit_id, code_digest, sealed, handed_over, attempts, state, asked_at, expires_at, request
     FROM citizens.recovery WHERE id = :id AND official_id = :official FOR UPDATE
     """
 )
 RECOVERY_MISSED = text("UPDATE citizens.recovery SET attempts = attempts + 1 WHERE id = :id")
 RECOVERY_STATE = text("UPDATE citizens.recovery SET state = :state, request = :request WHERE id = :id")
+
+# What the worker does.
+MESSAGE = text("SELECT sealed, expires_at FROM citizens.message WHERE id = :id")
+MESSAGE_OVER = text(
+    "UPDATE citizens.message SET sealed = NULL, sent_at = :sent_at WHERE id = :id AND sealed IS NOT NULL"
+)
+MOVES_DUE = text("SELECT digest FROM citizens.phone_move WHERE due_at <= :now ORDER BY due_at LIMIT 200")
+MOVE_PHONE = text("SELECT from_citizen, to_citizen, sealed FROM citizens.move_phone(:digest, :now)")
+DELETIONS_DUE = text(
+    "SELECT citizen_id FROM citizens.deletion WHERE state = 'asked' AND due_at <= :now"
+    " ORDER BY due_at LIMIT 200"
+)
+LOCK_DELETION = text(
+    """
+    SELECT citizen_id FROM citizens.deletion
+    WHERE citizen_id = :citizen AND state = 'asked' AND due_at <= :now FOR UPDATE
+    """
+)
+DELETING = text(
+    "UPDATE citizens.deletion SET state = 'deleting', request = :request WHERE citizen_id = :citizen"
+)
+DELETION_OF = text("SELECT citizen_id, state FROM citizens.deletion WHERE request = :request FOR UPDATE")
+DELETED = text(
+    "UPDATE citizens.deletion SET state = 'deleted', deleted_at = :now WHERE citizen_id = :citizen"
+)
+# Its time is over, so the next round asks again; nobody can take it back.
+DELETE_AGAIN = text(
+    "UPDATE citizens.deletion SET state = 'asked' WHERE citizen_id = :citizen AND due_at <= :now"
+)
+DELETED_BEFORE = text(
+    "SELECT citizen_id FROM citizens.deletion WHERE state = 'deleted' AND deleted_at <= :moment LIMIT 200"
+)
+FORGET = text("SELECT citizens.forget(:citizen, :subject)")
+RECOVERY_OF = text("SELECT id, citizen_id, sealed FROM citizens.recovery WHERE request = :request FOR UPDATE")
+RECOVERY_HALF = text("UPDATE citizens.recovery SET sealed = :half, handed_over = true WHERE id = :id")
+SWEEP = text("SELECT citizens.sweep(:now)")
+
+# For asyncpg: one row, whatever is known of the account.
+ACCOUNT = """
+SELECT p.digest, m.sealed AS moving, m.due_at AS moves_at, d.state AS deletion, d.asked_at, d.due_at
+FROM (SELECT 1) one
+LEFT JOIN citizens.phone p ON p.citizen_id = $1
+LEFT JOIN citizens.phone_move m ON m.to_citizen = $1
+LEFT JOIN citizens.deletion d ON d.citizen_id = $1
+"""

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from foundation.policy.entities import Resource, citizen_ref
+
 
 class PhoneStanding(StrEnum):
     """What is known of the number that an account names."""
@@ -65,8 +67,21 @@ class PhoneProved:
     moves_at: datetime | None
 
 
+class RecoveryState(StrEnum):
+    """How far a recovery in person is."""
+
+    ASKED = "asked"
+    """The code is on its way to the number."""
+    WAITING = "waiting"
+    """The code was right; Keycloak is being told."""
+    DONE = "done"
+    """One half of the new password is at the desk, the other one went to the number."""
+    REFUSED = "refused"
+    """There is no account with this number, or it can't be reset."""
+
+
 @dataclass(frozen=True, slots=True)
-class RecoveryStarted:
+class RecoveryOpened:
     """An officer began a recovery in person. A number that nobody has begins one that leads nowhere."""
 
     recovery_id: UUID
@@ -76,10 +91,10 @@ class RecoveryStarted:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryOutcome:
-    """How far a recovery is: "asked", "waiting", "done", "refused". `password` once, when it is done."""
+    """`desk_half`: the first half of the one-time password, for a few minutes once it is DONE."""
 
-    state: str
-    password: str | None
+    state: RecoveryState
+    desk_half: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +104,8 @@ class Claimed:
     code: str
     version: int
     state: str
+
+
+def account_resource(citizen_id: UUID) -> Resource:
+    """A citizen's own account as the policies see it."""
+    return Resource("CitizenAccount", str(citizen_id), {"citizen": citizen_ref(citizen_id)})

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from backend.citizens.service import require_proven
 from backend.reports.errors import SameUnit, UnknownUnit
 from backend.reports.limits import MAX_PLACE, checked_cell, checked_text
 from backend.reports.models import ReportRow
@@ -76,7 +77,7 @@ class ReportService:
     ) -> Changed:
         """Take in a report; it has a unit at once.
 
-        Raises InvalidInput, UnknownCategory, UnknownWard, Forbidden, IdempotencyMismatch.
+        Raises PhoneUnproven, InvalidInput, UnknownCategory, UnknownWard, Forbidden, IdempotencyMismatch.
         """
         now = self._clock.now()
         intent = AuditEvent("report.submit", activity=Activity.CREATE)
@@ -84,6 +85,7 @@ class ReportService:
             stored = await claim(work, idempotency, now)
             if stored is not None:
                 return _changed(stored)
+            require_proven(principal)
             checked = _checked(submission)
             routed = await self._routing.route(work, checked.category, checked.ward, now)
             ward = Resource("Unit", str(routed.ward_id), {"kind": routed.ward_kind})

@@ -46,7 +46,9 @@ CREATE TABLE citizens.recovery (
   unit_id int NOT NULL REFERENCES tenancy.unit ON DELETE RESTRICT,
   digest bytea NOT NULL CHECK (octet_length(digest) = 32),
   code_digest bytea NOT NULL CHECK (octet_length(code_digest) = 32),
+  -- The number; once Keycloak has a new password (`handed_over`), the desk's half of it.
   sealed bytea,
+  handed_over boolean NOT NULL DEFAULT false,
   attempts smallint NOT NULL DEFAULT 0 CHECK (attempts BETWEEN 0 AND 5),
   state text NOT NULL DEFAULT 'asked' CHECK (state IN ('asked', 'proven')),
   asked_at timestamptz NOT NULL,
@@ -54,6 +56,7 @@ CREATE TABLE citizens.recovery (
   request uuid
 );
 CREATE INDEX recovery_age ON citizens.recovery (asked_at);
+CREATE INDEX recovery_request ON citizens.recovery (request) WHERE request IS NOT NULL;
 
 -- Somebody asked for the account's deletion. asked: may be taken back. deleting: Keycloak is being told.
 -- deleted: Keycloak has forgotten; what is here follows when no token can be alive.
@@ -67,6 +70,7 @@ CREATE TABLE citizens.deletion (
   CHECK ((state = 'deleted') = (deleted_at IS NOT NULL))
 );
 CREATE INDEX deletion_due ON citizens.deletion (state, due_at);
+CREATE INDEX deletion_request ON citizens.deletion (request) WHERE request IS NOT NULL;
 
 -- Reports that came by a channel from somebody whose number alone is known. Such a report belongs to a citizen
 -- without a name (issuer urn:ioc:unclaimed) until the number's owner claims it.
@@ -109,8 +113,6 @@ CREATE POLICY own_take_back ON citizens.deletion FOR DELETE TO backend_app USING
 CREATE POLICY own ON citizens.recovery TO backend_app
   USING (official_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid))
   WITH CHECK (official_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid));
--- The directory learns whom a proven recovery is for; the officer never does.
-CREATE POLICY directory_read ON citizens.recovery FOR SELECT TO backend_directory USING (state = 'proven');
 CREATE POLICY upkeep ON citizens.deletion TO backend_worker USING (true) WITH CHECK (true);
 CREATE POLICY upkeep ON citizens.phone_move FOR SELECT TO backend_worker USING (true);
 CREATE POLICY upkeep ON citizens.recovery TO backend_worker USING (true) WITH CHECK (true);
@@ -202,6 +204,21 @@ LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
   RETURNING r.citizen_id IS NOT NULL
 $$;
 
+-- For the directory: who may end a proven recovery (the officer who opened it, who handles reports of that ward on
+-- that day), and whom it is for, which the officer never learns.
+CREATE FUNCTION citizens.recovery_of(an_id uuid, a_day date)
+RETURNS TABLE (officer_issuer text, officer_subject text, handles boolean, issuer text, subject text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT o.issuer, o.subject,
+    o.state = 'active' AND EXISTS (SELECT FROM tenancy.duty d WHERE d.official_id = o.id
+      AND d.unit_id = r.unit_id AND d.kind = 'handler' AND d.from_day <= a_day
+      AND (d.until_day IS NULL OR d.until_day >= a_day)),
+    c.issuer, c.subject
+  FROM citizens.recovery r JOIN tenancy.official o ON o.id = r.official_id
+  LEFT JOIN citizens.citizen c ON c.id = r.citizen_id
+  WHERE r.id = an_id AND r.state = 'proven'
+$$;
+
 -- A citizen without a name, to whom a channel's report belongs until it is claimed.
 CREATE FUNCTION citizens.nameless(new_id uuid) RETURNS uuid
 LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
@@ -252,6 +269,7 @@ BEGIN
   VALUES (change_id, 'report.claimed', 'report:' || claimed.code, claimed.version, a_now, claimed.visible_units, me);
   -- What happened to it before is news to its owner.
   UPDATE notifications.inbox i SET recipient = me WHERE i.recipient = nobody;
+  DELETE FROM notifications.delivery d WHERE d.recipient = nobody;
   DELETE FROM citizens.citizen c WHERE c.id = nobody AND c.issuer = 'urn:ioc:unclaimed'
     AND NOT EXISTS (SELECT FROM reports.report r WHERE r.citizen_id = nobody);
   RETURN QUERY SELECT claimed.version, claimed.state, u.code FROM tenancy.unit u WHERE u.id = claimed.handler_id;
@@ -283,7 +301,9 @@ BEGIN
   DELETE FROM citizens.phone_proof p WHERE p.citizen_id = a_citizen;
   DELETE FROM citizens.phone_move m WHERE m.to_citizen = a_citizen;
   DELETE FROM citizens.recovery r WHERE r.citizen_id = a_citizen;
+  PERFORM devices.forget_person(a_citizen);
   DELETE FROM notifications.inbox i WHERE i.recipient = a_citizen;
+  DELETE FROM notifications.delivery d WHERE d.recipient = a_citizen;
   DELETE FROM platform.idempotency i WHERE i.subject = a_citizen;
   DELETE FROM audit.pseudonym_key k WHERE k.iss = who.issuer AND k.sub = who.subject;
   UPDATE citizens.citizen c SET issuer = 'urn:ioc:deleted', subject = new_subject::text WHERE c.id = a_citizen;
@@ -303,11 +323,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
     + (SELECT count(*) FROM recoveries)
 $$;
 
-REVOKE ALL ON FUNCTION citizens.account_of, citizens.is_taken, citizens.bind_phone, citizens.move_phone,
+REVOKE ALL ON FUNCTION citizens.account_of, citizens.recovery_of, citizens.is_taken, citizens.bind_phone, citizens.move_phone,
   citizens.open_recovery, citizens.nameless, citizens.note_unclaimed, citizens.claim_report, citizens.tell,
   citizens.forget, citizens.sweep FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION citizens.account_of, citizens.is_taken, citizens.bind_phone, citizens.open_recovery,
   citizens.nameless, citizens.note_unclaimed, citizens.claim_report, citizens.tell TO backend_app;
+GRANT EXECUTE ON FUNCTION citizens.recovery_of TO backend_directory;
 GRANT EXECUTE ON FUNCTION citizens.move_phone, citizens.tell, citizens.forget, citizens.sweep TO backend_worker;
 
 GRANT USAGE ON SCHEMA citizens TO backend_worker, backend_directory;
@@ -318,6 +339,5 @@ GRANT SELECT, UPDATE (sealed, sent_at) ON citizens.message TO backend_worker;
 GRANT SELECT, INSERT (citizen_id, asked_at, due_at), DELETE ON citizens.deletion TO backend_app;
 GRANT SELECT, UPDATE (state, request, deleted_at) ON citizens.deletion TO backend_worker;
 GRANT SELECT, UPDATE (attempts, state, request) ON citizens.recovery TO backend_app;
-GRANT SELECT, UPDATE (sealed) ON citizens.recovery TO backend_worker;
-GRANT SELECT (id, citizen_id, official_id, unit_id, state) ON citizens.recovery TO backend_directory;
+GRANT SELECT, UPDATE (sealed, handed_over) ON citizens.recovery TO backend_worker;
 GRANT SELECT (digest, due_at) ON citizens.phone_move TO backend_worker;

@@ -1,0 +1,37 @@
+"""Jobs of citizens' accounts. Payloads are ids; running one again changes nothing."""
+
+from uuid import UUID
+
+import procrastinate
+
+from backend.citizens.messages import SEND
+from backend.citizens.recoveries import RECOVERY_DONE
+from backend.citizens.upkeep import DELETION_DONE, CitizenUpkeep
+
+# Until the message is too old, which ends the job by itself: 2, 4, 8 … 1,024 s.
+SENDING = procrastinate.RetryStrategy(max_attempts=16, exponential_wait=2)
+RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
+
+
+def register(app: procrastinate.App, upkeep: CitizenUpkeep) -> None:
+    """Let the worker run this feature's jobs."""
+
+    @app.task(name=SEND, retry=SENDING)
+    async def send_sms(message: str) -> None:
+        await upkeep.send_sms(UUID(message))
+
+    @app.task(name=RECOVERY_DONE, retry=RETRY)
+    async def recovery_done(request: str) -> None:
+        await upkeep.recovery_done(UUID(request))
+
+    @app.task(name=DELETION_DONE, retry=RETRY)
+    async def deletion_done(request: str) -> None:
+        await upkeep.deletion_done(UUID(request))
+
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="citizens.upkeep", queueing_lock="citizens.upkeep")
+    async def keep_up(timestamp: int) -> None:
+        await upkeep.move_numbers()
+        await upkeep.delete_due()
+        await upkeep.forget_deleted()
+        await upkeep.sweep()
