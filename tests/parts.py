@@ -20,7 +20,7 @@ import msgspec
 import pytest
 
 from cli.client import Endpoints, IocClient, Person
-from foundation.settings import OPERATIONS, DatabaseSettings, LimitsSettings, Rate
+from foundation.settings import OPERATIONS, DatabaseSettings, LimitsSettings, Rate, SmsLimits
 from stack.edge import EdgeLimits
 from stack.embedded import EmbeddedStack, Step, cluster_part
 from stack.home import ROOT, Home
@@ -45,6 +45,9 @@ WIDE = LimitsSettings(
     },
 )
 """All tests call from one network; those of the limits start an api of their own."""
+
+
+WIDE_SMS = SmsLimits(spacing_seconds=1, number=_OFTEN, person=_OFTEN, network=_OFTEN, everybody=_OFTEN)
 
 
 WIDE_EDGE = EdgeLimits(
@@ -150,6 +153,7 @@ def running_stack(pytestconfig: pytest.Config) -> Iterator[RunningStack]:
             die_with_us=True,
             snapshot=RealmSnapshot(cache_folder()),
             limits=WIDE,
+            sms_limits=WIDE_SMS,
             edge_limits=WIDE_EDGE,
             archive_seconds=30,  # two cores: what is restored has tests of its own
         )

@@ -2,7 +2,7 @@
 
 An answer never tells whether a number is known: a taken one gets a code too, with another text, and what
 comes of it is seen only by who holds the number. One number belongs to one account; proving another's
-starts a notice (docs/decisions/0026-phone-numbers.md). A code proves a number; it never signs in and never resets.
+starts a notice (docs/decisions/0026-phone-numbers.md). A code proves a number; it never signs in.
 """
 
 from datetime import datetime, timedelta

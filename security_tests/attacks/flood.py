@@ -33,6 +33,7 @@ from security_tests.attacks.served import phones_in
 from services.api import Parts, endpoints_of, gateway_of, limits_of, parts_of
 from services.gateway import ApiGateway
 from services.routes import backchannel_logout_route
+from services.seed import load_citizens
 from stack.home import ROOT
 from tests.backend.world import connect
 from tests.conftest import Database as TestDatabase
@@ -40,6 +41,8 @@ from tests.identity import world
 
 FLOODER, NEIGHBOUR, OTHER = "203.0.113.66", "203.0.113.7", "198.51.100.1"
 DAY = 86_400
+LAN = {"citizens": [{"id": "lan", "phone": world.number_of("lan")}]}
+"""Has proven the number that her tokens name."""
 STRICT = LimitsSettings(
     anonymous=Rate(amount=40, seconds=DAY),
     sign_in=Rate(amount=20, seconds=DAY),
@@ -150,6 +153,7 @@ async def serving(
     with superuser(database) as connection:
         # A proof names whole seconds: one of this second would be from before the memory of proofs.
         connection.execute("UPDATE identity.proof_epoch SET since = since - interval '1 minute'")
+        load_citizens(connection, LAN, world.CITIZENS, parts.keys.digests)
     gateway.open(authenticator)
     app = Litestar(
         route_handlers=[endpoints_of(parts, gateway)[0].handler(), backchannel_logout_route(gateway)],

@@ -31,6 +31,7 @@ MACHINERY = {
     "audit.event": "INSERT only, so that refusals of unknown callers are recorded",
     "audit.log": "epoch and origin only",
     "audit.leaf": "the relay's",
+    "citizens.message": "INSERT only, sealed: what is to be sent by SMS; the worker reads",
     "directory.request": "INSERT only for who asks, whose key signs; the directory reads",
     "directory.asking": "as directory.request",
     "directory.step": "the directory's",

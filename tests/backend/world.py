@@ -1,7 +1,7 @@
 """A small Ha Noi on a real database: reference data, people, and the services as the api composes them."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -30,6 +30,7 @@ from foundation.identity.principal import (
     VerifiedSession,
 )
 from foundation.ids import new_uuid
+from foundation.phones import PhoneDigests
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import Recorder
 from foundation.settings import DatabaseSettings
@@ -41,6 +42,8 @@ CITIZENS = "https://localhost/realms/ihanoi"
 NOON = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 HOAN_KIEM, SOC_SON, CONSTRUCTION, CITY = "00070", "00376", "D0001", "C0001"
 POLICIES = Path(ROOT) / "policies" / "backend"
+PHONE_KEY = bytes(range(32))
+"""Of digests of numbers."""
 TEXT = "Đèn đường tắt từ tối qua, rất tối và nguy hiểm."
 
 PEOPLE = {
@@ -130,8 +133,10 @@ class World:
     recorder: Recorder
 
     async def citizen(self, subject: str = "lan") -> CitizenPrincipal:
-        """A citizen at aal1."""
-        return await self.citizens.principal_of(session(CITIZENS, subject, acr="aal1"), self.origin())
+        """A citizen at aal1, whose number is proven."""
+        signed_in = session(CITIZENS, subject, acr="aal1")
+        found = await self.citizens.principal_of(signed_in, self.origin())
+        return replace(found, phone_proven=True)
 
     async def official(self, name: str) -> OfficialPrincipal:
         """One of the nine officials at their unit."""
@@ -183,7 +188,7 @@ def compose(app: DatabaseSettings, worker: DatabaseSettings, recorder: Recorder 
         ),
         queries=ReportQueries(database, policy, clock),
         tenancy=TenancyService(database, clock),
-        citizens=CitizenService(database, new_uuid),
+        citizens=CitizenService(database, new_uuid, PhoneDigests(PHONE_KEY)),
         notifications=NotificationService(worker_database, policy, clock, new_uuid),
         inboxes=InboxQueries(database, policy, clock),
         recorder=recorder,

@@ -31,6 +31,7 @@ from foundation.identity.authenticator import Authenticator
 from foundation.identity.principal import CitizenPrincipal, Origin
 from foundation.ids import new_uuid
 from foundation.limits.limiter import Limiter
+from foundation.phones import PhoneDigests
 from foundation.policy.engine import PolicyEngine
 from foundation.settings import (
     OPERATIONS,
@@ -47,7 +48,7 @@ from services.gateway import ApiGateway
 from services.limits import ApiLimits, DatabasePool, RefusalsOfRequests
 from services.media_routes import media_routes
 from services.networks import Networks
-from tests.backend.world import HOAN_KIEM, OFFICIALS, POLICIES, TEXT, UNITS, connect, key, session
+from tests.backend.world import HOAN_KIEM, OFFICIALS, PHONE_KEY, POLICIES, TEXT, UNITS, connect, key, session
 from tests.conftest import Database as TestDatabase
 from tests.identity import world
 
@@ -76,7 +77,8 @@ class MediaApi:
     async def citizen(self, who: str) -> CitizenPrincipal:
         """Somebody who has just signed in."""
         signed_in = replace(session(world.CITIZENS, who, acr="aal1"), auth_time=datetime.now(UTC))
-        return await self.citizens.principal_of(signed_in, Origin(str(new_uuid()), "203.0.113.0"))
+        found = await self.citizens.principal_of(signed_in, Origin(str(new_uuid()), "203.0.113.0"))
+        return replace(found, phone_proven=True)
 
     def service(self, processor: Any) -> MediaService:
         """The service alone, with another processor."""
@@ -207,7 +209,7 @@ async def serving(
     used = Database(settings.database, recorder)
     api_limits = ApiLimits(settings.limits, Limiter(DatabasePool(used)), recorder, operations=set(OPERATIONS))
     await used.open()
-    citizens = CitizenService(used, new_uuid)
+    citizens = CitizenService(used, new_uuid, PhoneDigests(PHONE_KEY))
     gateway = ApiGateway(
         database=used,
         tenancy=TenancyService(used, clock),
