@@ -130,11 +130,6 @@ def test_nobody_may_register_a_passkey(realms: dict[str, dict[str, Any]], realm:
     )
 
 
-@pytest.mark.parametrize("realm", ["ihanoi", "hanoi-ioc"])
-def test_nobody_registers_himself(realms: dict[str, dict[str, Any]], realm: str) -> None:
-    assert (realms[realm]["registrationAllowed"], realms[realm]["resetPasswordAllowed"]) == (False, False)
-
-
 def test_letters_go_to_the_server_that_is_named(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "keycloak-mail").write_text("the account's", encoding="ascii")
@@ -152,3 +147,27 @@ def test_letters_go_to_the_server_that_is_named(tmp_path: Path) -> None:
         "user": "keycloak@ioc.example",
         "password": "the account's",
     }
+
+
+def test_citizens_register_themselves_and_officials_do_not(realms: dict[str, dict[str, Any]]) -> None:
+    allowed = {
+        name: (realm["registrationAllowed"], realm["resetPasswordAllowed"]) for name, realm in realms.items()
+    }
+    assert allowed == {"ihanoi": (True, True), "hanoi-ioc": (False, False)}
+
+
+def test_citizens_letter_alone_sets_no_password(realms: dict[str, dict[str, Any]]) -> None:
+    realm = realms["ihanoi"]
+    flows = {flow["alias"]: flow["authenticationExecutions"] for flow in realm["authenticationFlows"]}
+    steps = [
+        (step.get("authenticator") or step["flowAlias"], step["requirement"])
+        for step in (*flows[realm["resetCredentialsFlow"]], *flows["ioc recovery factor"])
+    ]
+    assert steps == [
+        ("reset-credentials-choose-user", "REQUIRED"),
+        ("reset-credential-email", "REQUIRED"),
+        ("ioc recovery factor", "REQUIRED"),
+        ("reset-password", "REQUIRED"),
+        ("auth-otp-form", "ALTERNATIVE"),
+        ("deny-access-authenticator", "ALTERNATIVE"),
+    ]
