@@ -121,6 +121,21 @@ def the_month_is_over(stack: RunningStack, app: CitizenApp) -> None:
         )
 
 
+async def until_unknown(stack: RunningStack, app: CitizenApp) -> None:
+    """Wait until the worker was told that Keycloak has deleted the account."""
+    query = (
+        "SELECT d.state FROM citizens.deletion d JOIN citizens.citizen c ON c.id = d.citizen_id"
+        " WHERE c.subject = %s"
+    )
+    assert app.tokens is not None
+    sub = payload_of(str(app.tokens.access))["sub"]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with connect(stack.database("backend_superuser")) as connection:
+        while connection.execute(query, (sub,)).fetchall() != [("deleted",)]:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.2)
+
+
 async def until_refused(app: CitizenApp) -> None:
     """Ask until the api refuses. Raises ApiRefused then."""
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -249,6 +264,7 @@ async def test_deletion_ends_at_keycloak_and_here(running_stack: RunningStack) -
     with pytest.raises(ApiRefused):
         await until_refused(app)
     await app.http.aclose()
+    await until_unknown(running_stack, app)
     again = CitizenApp(running_stack, app.who)
     with pytest.raises(LoginRefused):
         await again.sign_in()
