@@ -35,7 +35,7 @@ def ways_of(settings: WorkerSettings, clock: Clock) -> Ways:
     """What this worker can send by."""
     return Ways(
         push=None if settings.push is None else FcmPush(settings.push, clock),
-        sms=None if settings.sms is None else NoticeSms(HttpSmsGateway(settings.sms)),
+        sms=None if settings.sms is None else NoticeSms(HttpSmsGateway.of(settings.sms)),
         letters=None if settings.mail is None else SmtpLetters(settings.mail, clock),
         seal=None if settings.phones is None else PhoneSeal.from_file(settings.phones.seal_key_file),
     )
