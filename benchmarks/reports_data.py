@@ -42,7 +42,8 @@ FROM generate_series(1, %(rows)s) n
 # A uuidv7 of the moment; codes are 64 of the 80 random bits, in Crockford's alphabet.
 _REPORTS = """
 INSERT INTO reports.report (id, code, citizen_id, category, ward_id, place, body, state, handler_id,
-  participants, visible_units, routing_reason, answer, closing_reason, version, created_at, updated_at)
+  participants, visible_units, routing_reason, answer, closing_reason, closed_at, version,
+  created_at, updated_at)
 SELECT (lpad(to_hex((extract(epoch FROM d.created_at) * 1000)::bigint), 12, '0') || '7'
         || substr(md5(d.n::text), 1, 3) || '8' || substr(md5(d.n || 'b'), 1, 15))::uuid,
   upper(substr(md5(d.n || 'code'), 1, 16)), c.id,
@@ -53,7 +54,8 @@ SELECT (lpad(to_hex((extract(epoch FROM d.created_at) * 1000)::bigint), 12, '0')
   s.state, h.handler, CASE WHEN h.handler = w.ward THEN '{}' ELSE ARRAY[w.ward] END,
   CASE WHEN h.handler = w.ward THEN ARRAY[w.ward] ELSE ARRAY[w.ward, h.handler] END, '{"rule": "benchmark"}',
   CASE WHEN s.state IN ('answered', 'closed') THEN 'Đã xử lý xong.' END,
-  CASE WHEN s.state = 'closed' THEN 'resolved' END, 1, d.created_at, d.created_at
+  CASE WHEN s.state = 'closed' THEN 'resolved' END,
+  CASE WHEN s.state = 'closed' THEN d.created_at END, 1, d.created_at, d.created_at
 FROM drawn d
 CROSS JOIN (SELECT array_agg(code ORDER BY code) AS codes FROM routing.category) k
 CROSS JOIN (SELECT array_agg(id ORDER BY code) AS ids FROM tenancy.unit
@@ -116,7 +118,8 @@ _BY_TRIGGER = (
       coalesce(participants[1], handler_id), '{}', '{}', 1, created_at, updated_at FROM sample
     """,
     """
-    UPDATE reports.report r SET handler_id = s.handler_id, state = s.state, closing_reason = s.closing_reason
+    UPDATE reports.report r SET handler_id = s.handler_id, state = s.state, closing_reason = s.closing_reason,
+      closed_at = s.closed_at
     FROM sample s WHERE r.id = s.new_id
     """,
 )

@@ -12,9 +12,7 @@ from backend.deadlines.errors import HoursOverlap as HoursOverlapRefusal
 from backend.media.errors import TooManyFiles as TooManyFilesRefusal
 from backend.notifications.errors import NoAddress as NoAddressRefusal
 from backend.officials import errors as officials
-from backend.reports.errors import IllegalTransition as IllegalTransitionRefusal
-from backend.reports.errors import SameUnit as SameUnitRefusal
-from backend.reports.errors import UnknownUnit as UnknownUnitRefusal
+from backend.reports import errors as reports
 from backend.routing import errors as routing
 from backend.routing.errors import UnknownCategory as UnknownCategoryRefusal
 from backend.routing.errors import UnknownWard as UnknownWardRefusal
@@ -78,6 +76,33 @@ class IllegalTransition(Problem):
     description="Khóa chống gửi trùng đã dùng cho nội dung khác. / The key was used for another body."
 )
 class IdempotencyMismatch(Problem):
+    pass
+
+
+@strawberry.type(
+    description="Thiếu bằng chứng đã giải quyết. / No photo or document shows that it was resolved."
+)
+class EvidenceMissing(Problem):
+    pass
+
+
+@strawberry.type(description="Căn cứ từ chối không hợp lệ. / The ground is not one for this refusal.")
+class UnknownLegalReason(Problem):
+    pass
+
+
+@strawberry.type(description="Đã đánh giá. / Rated already.")
+class AlreadyRated(Problem):
+    pass
+
+
+@strawberry.type(description="Đã mở lại một lần. / Reopened once already.")
+class AlreadyReopened(Problem):
+    pass
+
+
+@strawberry.type(description="Hết thời hạn. / The time for it is over.")
+class TooLate(Problem):
     pass
 
 
@@ -290,7 +315,7 @@ def _version_conflict(refusal: refusals.VersionConflict, common: dict[str, str])
     return VersionConflict(**common, current_version=refusal.current)
 
 
-def _illegal_transition(refusal: IllegalTransitionRefusal, common: dict[str, str]) -> Problem:
+def _illegal_transition(refusal: reports.IllegalTransition, common: dict[str, str]) -> Problem:
     return IllegalTransition(**common, state=ReportState(refusal.state), step=ReportStep(refusal.step))
 
 
@@ -352,10 +377,15 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     refusals.VersionConflict: (VersionConflict, _version_conflict),
     body_proofs.DigestRequired: (DigestRequired, _plain(DigestRequired)),
     refusals.IdempotencyMismatch: (IdempotencyMismatch, _plain(IdempotencyMismatch)),
-    IllegalTransitionRefusal: (IllegalTransition, _illegal_transition),
+    reports.IllegalTransition: (IllegalTransition, _illegal_transition),
     NoAddressRefusal: (NoAddress, _no_address),
-    SameUnitRefusal: (SameUnit, _plain(SameUnit)),
-    UnknownUnitRefusal: (UnknownUnit, _plain(UnknownUnit)),
+    reports.SameUnit: (SameUnit, _plain(SameUnit)),
+    reports.UnknownUnit: (UnknownUnit, _plain(UnknownUnit)),
+    reports.EvidenceMissing: (EvidenceMissing, _plain(EvidenceMissing)),
+    reports.UnknownLegalReason: (UnknownLegalReason, _plain(UnknownLegalReason)),
+    reports.AlreadyRated: (AlreadyRated, _plain(AlreadyRated)),
+    reports.AlreadyReopened: (AlreadyReopened, _plain(AlreadyReopened)),
+    reports.TooLate: (TooLate, _plain(TooLate)),
     UnknownCategoryRefusal: (UnknownCategory, _plain(UnknownCategory)),
     UnknownWardRefusal: (UnknownWard, _plain(UnknownWard)),
     registers.CodeTaken: (CodeTaken, _plain(CodeTaken)),

@@ -13,6 +13,7 @@ from foundation.ids import parse_report_code
 from graphql_schema.context import GraphQLContext, Info
 from graphql_schema.enums import ClosingReason, ReportState
 from graphql_schema.errors import (
+    EvidenceMissing,
     Forbidden,
     IdempotencyMismatch,
     IllegalTransition,
@@ -21,6 +22,7 @@ from graphql_schema.errors import (
     PhoneUnproven,
     SameUnit,
     UnknownCategory,
+    UnknownLegalReason,
     UnknownUnit,
     UnknownWard,
     VersionConflict,
@@ -35,15 +37,15 @@ IDEMPOTENCY_KEY = (
 TEXT = "1–4000 ký tự. / 1–4000 characters."
 
 
-def _code() -> Any:
+def code_field() -> Any:
     return strawberry.field(description=CODE)
 
 
-def _expected_version() -> Any:
+def version_field() -> Any:
     return strawberry.field(description="Phiên bản đang thấy. / The version that the person sees.")
 
 
-def _idempotency_key() -> Any:
+def key_field() -> Any:
     return strawberry.field(description=IDEMPOTENCY_KEY)
 
 
@@ -57,56 +59,60 @@ class SubmitReportInput:
         default=None, description="Chỉ giữ ô H3 mức 9. / Only the H3 res-9 cell is kept."
     )
     longitude: float | None = None
-    idempotency_key: str = _idempotency_key()
+    idempotency_key: str = key_field()
 
 
 @strawberry.input(description="Tiếp nhận. / The unit takes the report on.")
 class AcceptReportInput:
-    code: str = _code()
-    expected_version: int = _expected_version()
-    idempotency_key: str = _idempotency_key()
+    code: str = code_field()
+    expected_version: int = version_field()
+    idempotency_key: str = key_field()
 
 
 @strawberry.input(description="Chuyển cho đơn vị khác. / To another unit.")
 class ForwardReportInput:
-    code: str = _code()
-    expected_version: int = _expected_version()
+    code: str = code_field()
+    expected_version: int = version_field()
     to_unit: str = strawberry.field(description="Mã đơn vị nhận. / Code of the unit that gets it.")
     note: str = strawberry.field(description=f"Lý do chuyển, {TEXT}")
-    idempotency_key: str = _idempotency_key()
+    idempotency_key: str = key_field()
 
 
 @strawberry.input(description="Hỏi người gửi. / A question to the citizen.")
 class AskCitizenInput:
-    code: str = _code()
-    expected_version: int = _expected_version()
+    code: str = code_field()
+    expected_version: int = version_field()
     question: str = strawberry.field(description=TEXT)
-    idempotency_key: str = _idempotency_key()
+    idempotency_key: str = key_field()
 
 
 @strawberry.input(description="Người gửi trả lời câu hỏi. / The citizen replies.")
 class ReplyToQuestionInput:
-    code: str = _code()
-    expected_version: int = _expected_version()
+    code: str = code_field()
+    expected_version: int = version_field()
     text: str = strawberry.field(description=TEXT)
-    idempotency_key: str = _idempotency_key()
+    idempotency_key: str = key_field()
 
 
 @strawberry.input(description="Trả lời phản ánh. / The unit's answer.")
 class AnswerReportInput:
-    code: str = _code()
-    expected_version: int = _expected_version()
+    code: str = code_field()
+    expected_version: int = version_field()
     text: str = strawberry.field(description=TEXT)
-    idempotency_key: str = _idempotency_key()
+    idempotency_key: str = key_field()
 
 
 @strawberry.input(description="Đóng phản ánh, có lý do. / Close, with a reason.")
 class CloseReportInput:
-    code: str = _code()
-    expected_version: int = _expected_version()
+    code: str = code_field()
+    expected_version: int = version_field()
     reason: ClosingReason
     note: str | None = strawberry.field(default=None, description=TEXT)
-    idempotency_key: str = _idempotency_key()
+    legal_reason: str | None = strawberry.field(
+        default=None,
+        description="Mã căn cứ, bắt buộc khi từ chối (xem legalReasons). / The ground, needed for a refusal.",
+    )
+    idempotency_key: str = key_field()
 
 
 @strawberry.type(description="Đã thực hiện. / Done.")
@@ -189,13 +195,15 @@ CloseReportPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
-    | IdempotencyMismatch,
+    | IdempotencyMismatch
+    | EvidenceMissing
+    | UnknownLegalReason,
     strawberry.union("CloseReportPayload"),
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """What every step on an existing report is given."""
 
     code: str
@@ -209,13 +217,13 @@ class _Stepping(Protocol):
     idempotency_key: str
 
 
-def _step(context: GraphQLContext, given: _Stepping) -> _Step:
-    return _Step(
+def step_of(context: GraphQLContext, given: _Stepping) -> Step:
+    return Step(
         parse_report_code(given.code), given.expected_version, context.idempotency(given.idempotency_key)
     )
 
 
-async def _answered(context: GraphQLContext, payload: object, work: Awaitable[Changed]) -> Any:
+async def answered(context: GraphQLContext, payload: object, work: Awaitable[Changed]) -> Any:
     """The payload: success with the report read again, or the problem that stands for the refusal."""
     try:
         changed = await work
@@ -246,7 +254,7 @@ async def _submit(context: GraphQLContext, given: SubmitReportInput) -> Changed:
 
 async def _accept(context: GraphQLContext, given: AcceptReportInput) -> Changed:
     async with context.parsing("report.accept"):
-        official, step = context.official(), _step(context, given)
+        official, step = context.official(), step_of(context, given)
     return await context.services.report_changes.accept(
         official, step.code, step.expected_version, step.idempotency
     )
@@ -254,7 +262,7 @@ async def _accept(context: GraphQLContext, given: AcceptReportInput) -> Changed:
 
 async def _forward(context: GraphQLContext, given: ForwardReportInput) -> Changed:
     async with context.parsing("report.forward"):
-        official, step = context.official(), _step(context, given)
+        official, step = context.official(), step_of(context, given)
     return await context.services.report_changes.forward(
         official, step.code, step.expected_version, given.to_unit, given.note, step.idempotency
     )
@@ -262,7 +270,7 @@ async def _forward(context: GraphQLContext, given: ForwardReportInput) -> Change
 
 async def _ask(context: GraphQLContext, given: AskCitizenInput) -> Changed:
     async with context.parsing("report.ask"):
-        official, step = context.official(), _step(context, given)
+        official, step = context.official(), step_of(context, given)
     return await context.services.report_changes.ask(
         official, step.code, step.expected_version, given.question, step.idempotency
     )
@@ -270,7 +278,7 @@ async def _ask(context: GraphQLContext, given: AskCitizenInput) -> Changed:
 
 async def _reply(context: GraphQLContext, given: ReplyToQuestionInput) -> Changed:
     async with context.parsing("report.reply"):
-        citizen, step = context.citizen(), _step(context, given)
+        citizen, step = context.citizen(), step_of(context, given)
     return await context.services.report_changes.reply(
         citizen, step.code, step.expected_version, given.text, step.idempotency
     )
@@ -278,7 +286,7 @@ async def _reply(context: GraphQLContext, given: ReplyToQuestionInput) -> Change
 
 async def _answer(context: GraphQLContext, given: AnswerReportInput) -> Changed:
     async with context.parsing("report.answer"):
-        official, step = context.official(), _step(context, given)
+        official, step = context.official(), step_of(context, given)
     return await context.services.report_changes.answer(
         official, step.code, step.expected_version, given.text, step.idempotency
     )
@@ -286,9 +294,15 @@ async def _answer(context: GraphQLContext, given: AnswerReportInput) -> Changed:
 
 async def _close(context: GraphQLContext, given: CloseReportInput) -> Changed:
     async with context.parsing("report.close"):
-        official, step = context.official(), _step(context, given)
+        official, step = context.official(), step_of(context, given)
     return await context.services.report_changes.close(
-        official, step.code, step.expected_version, given.reason, given.note, step.idempotency
+        official,
+        step.code,
+        step.expected_version,
+        given.reason,
+        given.note,
+        given.legal_reason,
+        step.idempotency,
     )
 
 
@@ -296,49 +310,49 @@ async def _close(context: GraphQLContext, given: CloseReportInput) -> Changed:
 class ReportMutation:
     @strawberry.mutation(description="Người dân gửi phản ánh. / A citizen submits a report.")
     async def submit_report(self, info: Info, input: SubmitReportInput) -> SubmitReportPayload:
-        payload: SubmitReportPayload = await _answered(
+        payload: SubmitReportPayload = await answered(
             info.context, SubmitReportPayload, _submit(info.context, input)
         )
         return payload
 
     @strawberry.mutation(description="Đơn vị tiếp nhận. / The unit takes it on.")
     async def accept_report(self, info: Info, input: AcceptReportInput) -> AcceptReportPayload:
-        payload: AcceptReportPayload = await _answered(
+        payload: AcceptReportPayload = await answered(
             info.context, AcceptReportPayload, _accept(info.context, input)
         )
         return payload
 
     @strawberry.mutation(description="Chuyển đơn vị khác. / To another unit.")
     async def forward_report(self, info: Info, input: ForwardReportInput) -> ForwardReportPayload:
-        payload: ForwardReportPayload = await _answered(
+        payload: ForwardReportPayload = await answered(
             info.context, ForwardReportPayload, _forward(info.context, input)
         )
         return payload
 
     @strawberry.mutation(description="Hỏi người gửi. / Ask the citizen.")
     async def ask_citizen(self, info: Info, input: AskCitizenInput) -> AskCitizenPayload:
-        payload: AskCitizenPayload = await _answered(
+        payload: AskCitizenPayload = await answered(
             info.context, AskCitizenPayload, _ask(info.context, input)
         )
         return payload
 
     @strawberry.mutation(description="Người gửi trả lời câu hỏi. / The citizen replies.")
     async def reply_to_question(self, info: Info, input: ReplyToQuestionInput) -> ReplyToQuestionPayload:
-        payload: ReplyToQuestionPayload = await _answered(
+        payload: ReplyToQuestionPayload = await answered(
             info.context, ReplyToQuestionPayload, _reply(info.context, input)
         )
         return payload
 
     @strawberry.mutation(description="Trả lời phản ánh. / Answer the report.")
     async def answer_report(self, info: Info, input: AnswerReportInput) -> AnswerReportPayload:
-        payload: AnswerReportPayload = await _answered(
+        payload: AnswerReportPayload = await answered(
             info.context, AnswerReportPayload, _answer(info.context, input)
         )
         return payload
 
     @strawberry.mutation(description="Đóng phản ánh. / Close the report.")
     async def close_report(self, info: Info, input: CloseReportInput) -> CloseReportPayload:
-        payload: CloseReportPayload = await _answered(
+        payload: CloseReportPayload = await answered(
             info.context, CloseReportPayload, _close(info.context, input)
         )
         return payload

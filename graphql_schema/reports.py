@@ -26,6 +26,8 @@ CODE = "16 ký tự Crockford; chữ thường, gạch nối, I, L, O đều nh�
 CATEGORY_CODE = "Mã lĩnh vực (xem categories). / Code of the category (see `categories`)."
 CLOSED_ONLY = "Chỉ có khi đã đóng. / Once closed."
 COUNTDOWN = "Đếm ngược; null khi chưa tính xong. / The countdown; null while it is not reckoned yet."
+LEGAL_REASONS = 10
+"""Usually; the data may grow to 50."""
 ENTRIES = 10
 """Of a timeline, usually: few reports are asked about or forwarded more than twice."""
 SEARCH = (
@@ -55,6 +57,7 @@ class TimelineEntry:
     note: str | None = strawberry.field(
         description="Câu hỏi, câu trả lời hoặc lý do. / A question, an answer or a reason."
     )
+    stars: int | None = strawberry.field(description="1–5, khi được đánh giá. / Of a rating.")
 
 
 @strawberry.type(
@@ -71,6 +74,16 @@ class Report(Node):
     state: ReportState
     answer: str | None
     closing_reason: ClosingReason | None = strawberry.field(description=CLOSED_ONLY)
+    legal_reason: str | None = strawberry.field(
+        description="Mã căn cứ từ chối (xem legalReasons). / The ground of a refusal (see `legalReasons`)."
+    )
+    closed_at: datetime | None = strawberry.field(description=CLOSED_ONLY)
+    rateable_until: datetime | None = strawberry.field(
+        description="Hạn người gửi đánh giá. / Until when its citizen may rate it."
+    )
+    reopenable_until: datetime | None = strawberry.field(
+        description="Hạn người gửi mở lại, một lần. / Until when its citizen may reopen it, once."
+    )
     routing_reason: str = strawberry.field(
         description="Vì sao giao cho đơn vị này. / Why it went to this unit."
     )
@@ -98,6 +111,14 @@ class Report(Node):
     @strawberry.field(description=COUNTDOWN)
     async def deadlines(self, info: Info) -> ReportDeadlines | None:
         return await _countdown(info, self.code)
+
+
+@strawberry.type(description="Căn cứ từ chối một phản ánh. / A ground of the law for refusing a report.")
+class LegalReason:
+    code: str
+    closing_reason: ClosingReason
+    name: str = strawberry.field(description="Theo Accept-Language. / In the caller's language.")
+    basis: str = strawberry.field(description="Văn bản. / The document that it rests on.")
 
 
 @strawberry.type(description="Một thay đổi, không có nội dung. / One change, without any text.")
@@ -170,6 +191,10 @@ def report_of(report: domain.Report) -> Report:
         state=report.state,
         answer=report.answer,
         closing_reason=report.closing_reason,
+        legal_reason=report.legal_reason,
+        closed_at=report.closed_at,
+        rateable_until=report.rateable_until,
+        reopenable_until=report.reopenable_until,
         routing_reason=report.routing_reason,
         version=report.version,
         created_at=report.created_at,
@@ -193,6 +218,7 @@ def _entry_of(entry: domain.TimelineEntry) -> TimelineEntry:
         unit=summary_of(entry.unit),
         actor=Actor(entry.actor),
         note=entry.note,
+        stars=entry.stars,
     )
 
 
@@ -265,6 +291,23 @@ class ReportQuery:
         return connection_of(
             context, "unitReports", found.items, found.positions, found.has_next, after, report_of
         )
+
+    @strawberry.field(
+        description="Các căn cứ từ chối đang có hiệu lực. / Grounds on which reports may be refused today.",
+        metadata={**public(), **rows(LEGAL_REASONS)},
+    )
+    async def legal_reasons(self, info: Info) -> list[LegalReason] | None:
+        context = info.context
+        vietnamese = context.language == "vi"
+        return [
+            LegalReason(
+                code=reason.code,
+                closing_reason=reason.closing_reason,
+                name=reason.name_vi if vietnamese else reason.name_en,
+                basis=reason.basis,
+            )
+            for reason in await context.services.reports.legal_reasons(context.principal)
+        ]
 
     @strawberry.field(description="Một phản ánh, theo mã. / One report, by its code.")
     async def report(

@@ -24,6 +24,7 @@ from graphql_schema.recoveries import RecoveryMutation
 from graphql_schema.registers import HistoryQuery
 from graphql_schema.releases import ReleaseMutation
 from graphql_schema.report_changes import ReportMutation
+from graphql_schema.report_words import ReportWordsMutation
 from graphql_schema.reports import ReportQuery
 from graphql_schema.routing import RoutingQuery
 from graphql_schema.routing_rules import RoutingRulesQuery
@@ -54,6 +55,7 @@ QUERIES = (
 )
 MUTATIONS = (
     ReportMutation,
+    ReportWordsMutation,
     MediaMutation,
     ReleaseMutation,
     DeviceMutation,

@@ -26,6 +26,7 @@ from backend.officials.types import (
 from backend.reports.types import (
     Changed,
     ClosingReason,
+    LegalReason,
     PublicReport,
     Report,
     ReportState,
@@ -102,6 +103,44 @@ class ReportChanges(Protocol):
         expected_version: int,
         reason: ClosingReason,
         note: str | None,
+        legal_reason: str | None,
+        idempotency: Idempotency,
+    ) -> Changed: ...
+
+    async def add(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        text: str,
+        idempotency: Idempotency,
+    ) -> Changed: ...
+
+    async def take_back(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        note: str | None,
+        idempotency: Idempotency,
+    ) -> Changed: ...
+
+    async def rate(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        stars: int,
+        text: str | None,
+        idempotency: Idempotency,
+    ) -> Changed: ...
+
+    async def reopen(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        note: str,
         idempotency: Idempotency,
     ) -> Changed: ...
 
@@ -127,6 +166,8 @@ class ReportReads(Protocol):
     ) -> Mapping[str, tuple[TimelineEntry, ...]]: ...
 
     async def track(self, principal: Principal, code: str) -> PublicReport: ...
+
+    async def legal_reasons(self, principal: Principal) -> tuple[LegalReason, ...]: ...
 
 
 class UnitReads(Protocol):

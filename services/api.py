@@ -32,6 +32,7 @@ from backend.devices.notes import SessionNotes
 from backend.devices.queries import DeviceQueries
 from backend.devices.releases import AppReleases
 from backend.devices.service import DeviceService
+from backend.media.evidence import MediaEvidence
 from backend.media.listing import MediaListing
 from backend.media.processing import Processor
 from backend.media.redaction import RedactionService
@@ -159,6 +160,7 @@ def services_of(parts: Parts) -> Services:
         database=database,
         policy=policy,
         routing=RoutingService(),
+        evidence=MediaEvidence(),
         clock=clock,
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,

@@ -21,6 +21,7 @@ from backend.deadlines.reminding import DeadlineReminders
 from backend.media import jobs as media_jobs
 from backend.media.store import store_of
 from backend.notifications import jobs as notification_jobs
+from backend.notifications.heads import HeadNotices
 from backend.notifications.sending import DeliveryService
 from backend.notifications.service import NotificationService
 from backend.officials import jobs as official_jobs
@@ -76,8 +77,10 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     app = queue_of(settings.database)
     notifications = NotificationService(database, policy, clock, new_uuid)
     following = DeadlineFollowing(database, policy, clock, new_uuid)
+    heads = HeadNotices(database, policy, notifications, clock)
     reactions: dict[str, change_jobs.Reaction] = {
         "notifications": notifications.deliver,
+        "heads": heads.follow,
         "deadlines": following.react,
     }
     if settings.channels is not None:

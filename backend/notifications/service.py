@@ -18,7 +18,16 @@ from foundation.recording import Activity, AuditEvent
 SEND = "notifications.send"
 
 # What the citizen did is no news to the citizen.
-OF_CITIZEN = frozenset({"report.submitted", "report.replied"})
+OF_CITIZEN = frozenset(
+    {
+        "report.submitted",
+        "report.replied",
+        "report.added",
+        "report.withdrawn",
+        "report.rated",
+        "report.reopened",
+    }
+)
 
 _CHANGE = text(
     """

@@ -24,6 +24,46 @@ class SameUnit(Refusal):
     en = "The report is already with this unit. Please choose another one."
 
 
+class EvidenceMissing(Refusal):
+    """Closed as resolved, and nobody can see that it is: no photo, no document of the unit's."""
+
+    code = "reports.evidence_missing"
+    vi = "Chưa có ảnh hoặc tài liệu chứng minh đã giải quyết. Hãy tải lên rồi đóng phản ánh."
+    en = "No photo or document shows that it was resolved. Please add one, then close the report."
+
+
+class UnknownLegalReason(Refusal):
+    """No ground of this code is in force for this kind of refusal."""
+
+    code = "reports.unknown_legal_reason"
+    vi = "Căn cứ từ chối không hợp lệ cho lý do đóng này. Hãy chọn lại trong danh mục căn cứ."
+    en = "This ground is not one for this reason of closing. Please choose one from the list of grounds."
+
+
+class AlreadyRated(Refusal):
+    """One rating for each closing."""
+
+    code = "reports.already_rated"
+    vi = "Bạn đã đánh giá kết quả này."
+    en = "You have rated this result already."
+
+
+class AlreadyReopened(Refusal):
+    """A report is reopened once."""
+
+    code = "reports.already_reopened"
+    vi = "Phản ánh đã được mở lại một lần. Nếu sự việc tái diễn, hãy gửi phản ánh mới."
+    en = "The report was reopened once already. If it happens again, please send a new report."
+
+
+class TooLate(Refusal):
+    """The 15 days after the closing are over, or it was the citizen's own withdrawal."""
+
+    code = "reports.too_late"
+    vi = "Đã hết thời hạn đánh giá hoặc mở lại phản ánh này. Hãy gửi phản ánh mới nếu cần."
+    en = "This report can't be rated or reopened any more. Please send a new one if need be."
+
+
 class UnknownUnit(Refusal):
     """No such unit, or one that takes no reports (ended, or a Party body)."""
 

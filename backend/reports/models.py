@@ -35,6 +35,9 @@ class ReportRow(Base):
     routing_reason: Mapped[dict[str, Any]] = mapped_column(JSONB)
     answer: Mapped[str | None]
     closing_reason: Mapped[str | None]
+    legal_reason: Mapped[str | None]
+    closed_at: Mapped[datetime | None]
+    reopened_at: Mapped[datetime | None]
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -58,3 +61,4 @@ class TimelineRow(Base):
     actor_kind: Mapped[str]
     actor_id: Mapped[UUID | None]
     note: Mapped[str | None]
+    stars: Mapped[int | None]

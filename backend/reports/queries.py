@@ -15,6 +15,7 @@ from backend.reports.sql import (
     CITY_ONE,
     CITY_SEARCH,
     CITY_STATE_LIST,
+    LEGAL_REASONS,
     MANY,
     MINE,
     ONE,
@@ -31,6 +32,7 @@ from backend.reports.sql import (
 )
 from backend.reports.types import (
     ClosingReason,
+    LegalReason,
     PublicReport,
     PublicTimelineEntry,
     Report,
@@ -41,7 +43,7 @@ from backend.reports.types import (
     readers_of,
     report_resource,
 )
-from foundation.clock import Clock
+from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
 from foundation.database.read_scope import ReadScope
 from foundation.errors import InvalidInput, NotFound, Refusal
@@ -55,6 +57,7 @@ MAX_UNITS_ASKED = 200
 # Of a search: its work grows with the units (docs/decisions/0005-visibility-table.md).
 MAX_UNITS_SEARCHED = 20
 MAX_TIMELINE = 1_000
+MAX_LEGAL_REASONS = 50
 # Notes between officers: the citizen sees that a report went on, not what one office wrote to another.
 _INTERNAL_STEPS = frozenset({ReportStep.FORWARDED})
 
@@ -126,6 +129,22 @@ class ReportQueries:
             rows = await scope.rows(TIMELINE, row["id"], MAX_TIMELINE, since_of(row["id"]))
         official = isinstance(principal, OfficialPrincipal)
         return tuple(_entry(entry, shows_internal=official) for entry in rows)
+
+    async def legal_reasons(self, principal: Principal) -> tuple[LegalReason, ...]:
+        """The grounds on which a report may be refused today, in the order in which they are shown."""
+        async with self._database.read_scope(principal, _read()) as scope:
+            today = self._clock.now().astimezone(HANOI).date()
+            rows = await scope.rows(LEGAL_REASONS, today, MAX_LEGAL_REASONS)
+        return tuple(
+            LegalReason(
+                row["code"],
+                ClosingReason(row["closing_reason"]),
+                row["name_vi"],
+                row["name_en"],
+                row["basis"],
+            )
+            for row in rows
+        )
 
     async def timelines(
         self, principal: Principal, codes: Sequence[str]
@@ -288,6 +307,9 @@ def _report(row: asyncpg.Record, principal: Principal) -> Report:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         mine=isinstance(principal, CitizenPrincipal) and row["citizen_id"] == principal.citizen_id,
+        legal_reason=row["legal_reason"],
+        closed_at=row["closed_at"],
+        reopened_at=row["reopened_at"],
     )
 
 
@@ -303,6 +325,7 @@ def _entry(row: asyncpg.Record, *, shows_internal: bool) -> TimelineEntry:
         unit=UnitRef(row["unit_code"], row["unit_name"]),
         actor=row["actor_kind"],
         note=None if hidden else row["note"],
+        stars=row["stars"],
     )
 
 

@@ -1,22 +1,21 @@
 """What people do with reports: one method a mutation, one unit of work a method."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from backend.citizens.service import require_proven
-from backend.reports.errors import SameUnit, UnknownUnit
 from backend.reports.limits import MAX_PLACE, checked_cell, checked_text
 from backend.reports.models import ReportRow
-from backend.reports.store import StepTaken, lock, unit_path, unit_that_takes_reports, write_step, write_words
-from backend.reports.transitions import after
+from backend.reports.moves import ACTIONS, Evidence, Move, change
+from backend.reports.store import StepTaken, lock, unit_path, write_step, write_words
 from backend.reports.types import Changed, ClosingReason, ReportState, ReportStep, Submission, report_resource
 from backend.routing.service import RoutedPlace, RoutingService
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.idempotent import claim, keep
 from foundation.database.unit_of_work import UnitOfWork
-from foundation.errors import InvalidInput, VersionConflict
+from foundation.errors import VersionConflict
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
 from foundation.ids import NewId, RandomBytes, new_report_code, parse_report_code
@@ -24,32 +23,7 @@ from foundation.policy.engine import Decision, PolicyEngine
 from foundation.policy.entities import Resource
 from foundation.recording import Activity, AuditEvent
 
-# A step's name in the policies and in the audit log.
-ACTIONS = {
-    ReportStep.ACCEPTED: "report.accept",
-    ReportStep.FORWARDED: "report.forward",
-    ReportStep.ASKED: "report.ask",
-    ReportStep.REPLIED: "report.reply",
-    ReportStep.ANSWERED: "report.answer",
-    ReportStep.CLOSED: "report.close",
-}
-# Closing against the citizen's wish takes a reason in words.
-NEEDS_NOTE = frozenset({ClosingReason.NO_JURISDICTION, ClosingReason.NOT_REPRODUCIBLE})
-
 Actor = CitizenPrincipal | OfficialPrincipal
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A step that somebody wants to take, unchecked. `field` is the API's name of `note`."""
-
-    step: ReportStep
-    code: str
-    expected_version: int
-    note: str | None = None
-    field: str = "note"
-    to_unit: str | None = None
-    reason: ClosingReason | None = None
 
 
 class ReportService:
@@ -61,6 +35,7 @@ class ReportService:
         database: Database,
         policy: PolicyEngine,
         routing: RoutingService,
+        evidence: Evidence,
         clock: Clock,
         new_id: NewId,
         random_bytes: RandomBytes,
@@ -68,6 +43,7 @@ class ReportService:
         self._database = database
         self._policy = policy
         self._routing = routing
+        self._evidence = evidence
         self._clock = clock
         self._new_id = new_id
         self._random_bytes = random_bytes
@@ -159,10 +135,67 @@ class ReportService:
         expected_version: int,
         reason: ClosingReason,
         note: str | None,
+        legal_reason: str | None,
         idempotency: Idempotency,
     ) -> Changed:
-        """End the work with a reason; some reasons need a note."""
-        move = Move(ReportStep.CLOSED, code, expected_version, note, "note", reason=reason)
+        """End the work with a reason: resolved with evidence, or refused on a ground of the law and in words.
+
+        Raises EvidenceMissing, UnknownLegalReason beside the rest.
+        """
+        move = Move(ReportStep.CLOSED, code, expected_version, note, reason=reason, legal_reason=legal_reason)
+        return await self._take(principal, move, idempotency)
+
+    async def add(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        text: str,
+        idempotency: Idempotency,
+    ) -> Changed:
+        """The citizen tells more; the work goes on as it was."""
+        move = Move(ReportStep.ADDED, code, expected_version, text, "text")
+        return await self._take(principal, move, idempotency)
+
+    async def take_back(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        note: str | None,
+        idempotency: Idempotency,
+    ) -> Changed:
+        """The citizen takes the report back; it is closed, and neither rated nor reopened."""
+        return await self._take(
+            principal, Move(ReportStep.WITHDRAWN, code, expected_version, note), idempotency
+        )
+
+    async def rate(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        stars: int,
+        text: str | None,
+        idempotency: Idempotency,
+    ) -> Changed:
+        """1 to 5 stars for a closed report, within 15 days, once for each closing.
+
+        Raises TooLate, AlreadyRated beside the rest.
+        """
+        move = Move(ReportStep.RATED, code, expected_version, text, "text", stars=stars)
+        return await self._take(principal, move, idempotency)
+
+    async def reopen(
+        self,
+        principal: CitizenPrincipal,
+        code: str,
+        expected_version: int,
+        note: str,
+        idempotency: Idempotency,
+    ) -> Changed:
+        """Not done, says the citizen: once, within 15 days. Raises TooLate, AlreadyReopened too."""
+        move = Move(ReportStep.REOPENED, code, expected_version, note)
         return await self._take(principal, move, idempotency)
 
     async def _take(self, principal: Actor, move: Move, idempotency: Idempotency) -> Changed:
@@ -174,7 +207,7 @@ class ReportService:
             stored = await claim(work, idempotency, now)
             if stored is not None:
                 return _changed(stored)
-            note = _checked_note(move)
+            note = move.checked_note()
             report = await lock(work, code)
             handler = await unit_path(work, report.handler_id)
             work.intent = replace(work.intent, unit=handler.code)
@@ -183,27 +216,9 @@ class ReportService:
             if report.version != move.expected_version:
                 raise VersionConflict(report.version)
             taken = self._taken(principal, report, move, note, now)
-            await self._change(work, report, move, note, now)
+            await change(work, self._evidence, report, move, note, now)
             await write_step(work, report, taken, self._new_id)
             return await self._finish(work, report, idempotency, decision)
-
-    async def _change(
-        self, work: UnitOfWork, report: ReportRow, move: Move, note: str | None, now: datetime
-    ) -> None:
-        report.state = after(ReportState(report.state), move.step)
-        if move.to_unit is not None:
-            target = await unit_that_takes_reports(work, move.to_unit, now)
-            if target is None:
-                raise UnknownUnit
-            if target == report.handler_id:
-                raise SameUnit
-            report.handler_id = target
-        if move.step is ReportStep.ANSWERED:
-            report.answer = note
-        if move.reason is not None:
-            report.closing_reason = move.reason
-        report.version += 1
-        report.updated_at = now
 
     async def _finish(
         self, work: UnitOfWork, report: ReportRow, idempotency: Idempotency, decision: Decision
@@ -257,6 +272,7 @@ class ReportService:
             from_state=ReportState(report.state),
             from_unit=report.handler_id,
             note=note,
+            stars=move.stars,
         )
 
 
@@ -270,16 +286,6 @@ def _checked(submission: Submission) -> Submission:
         category=checked_text("category", submission.category, 40),
         ward=checked_text("ward", submission.ward, 8),
     )
-
-
-def _checked_note(move: Move) -> str | None:
-    if move.note is None and move.reason is not None and move.reason not in NEEDS_NOTE:
-        return None
-    if move.step is ReportStep.ACCEPTED:
-        return None
-    if move.note is None:
-        raise InvalidInput(move.field)
-    return checked_text(move.field, move.note)
 
 
 def _resource_of(report: ReportRow, handler_path: tuple[int, ...]) -> Resource:

@@ -9,7 +9,8 @@ from uuid import UUID
 
 _COLUMNS = """
 r.id, r.code, r.citizen_id, r.category, r.ward_id, r.handler_id, r.place, r.body, r.state, r.participants,
-r.answer, r.closing_reason, r.routing_reason ->> 'rule' AS routing_rule, r.version, r.created_at,
+r.answer, r.closing_reason, r.legal_reason, r.closed_at, r.reopened_at,
+r.routing_reason ->> 'rule' AS routing_rule, r.version, r.created_at,
 r.updated_at, w.code AS ward_code, w.name AS ward_name, h.code AS handler_code, h.name AS handler_name
 """
 _UNITS = "JOIN tenancy.unit w ON w.id = r.ward_id JOIN tenancy.unit h ON h.id = r.handler_id"
@@ -45,14 +46,14 @@ _UNTIL = """
 TIMELINES = f"""
 SELECT asked.id AS report_id, entry.*
 FROM unnest($1::uuid[], $3::uuid[]) asked(id, since) CROSS JOIN LATERAL (
-  SELECT t.version, t.at, t.kind, t.from_state, t.to_state, t.actor_kind, t.note,
+  SELECT t.version, t.at, t.kind, t.from_state, t.to_state, t.actor_kind, t.note, t.stars,
          u.code AS unit_code, u.name AS unit_name
   FROM reports.timeline t JOIN tenancy.unit u ON u.id = t.to_unit_id
   WHERE t.report_id = asked.id AND t.id >= asked.since AND t.id < {_UNTIL} ORDER BY t.version LIMIT $2) entry
 ORDER BY asked.id, entry.version
 """  # noqa: S608 - constants of this file
 TIMELINE = f"""
-SELECT t.version, t.at, t.kind, t.from_state, t.to_state, t.actor_kind, t.note,
+SELECT t.version, t.at, t.kind, t.from_state, t.to_state, t.actor_kind, t.note, t.stars,
        u.code AS unit_code, u.name AS unit_name
 FROM reports.timeline t JOIN tenancy.unit u ON u.id = t.to_unit_id
 WHERE t.report_id = $1 AND t.id >= $3 AND t.id < {_UNTIL} ORDER BY t.version LIMIT $2
@@ -65,6 +66,10 @@ FROM reports.public_report WHERE code = $1
 PUBLIC_TIMELINE = """
 SELECT version, at, kind, to_state, unit_code, unit_name
 FROM reports.public_timeline WHERE code = $1 ORDER BY version LIMIT $2
+"""
+LEGAL_REASONS = """
+SELECT code, closing_reason, name_vi, name_en, basis FROM reports.legal_reason
+WHERE from_day <= $1 AND (until_day IS NULL OR until_day >= $1) ORDER BY position, code LIMIT $2
 """
 UNIT_IDS = "SELECT id FROM tenancy.unit WHERE code = ANY($1::text[])"
 

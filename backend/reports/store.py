@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select, text
 
 from backend.reports.models import ReportRow, TimelineRow
+from backend.reports.sql import since_of
 from backend.reports.types import ReportState, ReportStep, readers_of
 from foundation.clock import HANOI
 from foundation.database.jobs import enqueue
@@ -34,6 +35,19 @@ _TAKES_REPORTS = text(
 # As in backend/routing/service.py: no unit ends between here and the commit. A statement of its own, so that
 # the next one sees what was committed meanwhile.
 _UNITS_STAY = text("SELECT pg_advisory_xact_lock_shared(4801, 1)")
+# Within the months that the closing's own entries lie in: the timeline is cut by months of its ids.
+_RATED = text(
+    """
+    SELECT EXISTS (SELECT 1 FROM reports.timeline t WHERE t.report_id = :report AND t.id >= :since
+      AND t.kind = 'rated' AND t.at >= :closed_at)
+    """
+)
+_LEGAL_REASON = text(
+    """
+    SELECT closing_reason FROM reports.legal_reason
+    WHERE code = :code AND from_day <= :day AND (until_day IS NULL OR until_day >= :day)
+    """
+)
 _INDEX_WORDS = text("SELECT reports.index_words(:id, cast(:words AS text[]))")
 _CHANGE = text(
     """
@@ -62,6 +76,7 @@ class StepTaken:
     from_state: ReportState | None
     from_unit: int | None
     note: str | None
+    stars: int | None = None
 
 
 async def lock(work: UnitOfWork, code: str) -> ReportRow:
@@ -82,6 +97,19 @@ async def lock(work: UnitOfWork, code: str) -> ReportRow:
     if report is None:
         raise NotFound
     return report
+
+
+async def is_rated(work: UnitOfWork, report: ReportRow) -> bool:
+    """Whether the citizen has rated what the report was last closed with."""
+    row = {"report": report.id, "since": since_of(report.id), "closed_at": report.closed_at}
+    return bool((await work.connection.execute(_RATED, row)).scalar())
+
+
+async def refusal_of(work: UnitOfWork, legal_reason: str, now: datetime) -> str | None:
+    """The closing reason that a ground in force belongs to, None when there is no such ground."""
+    row = {"code": legal_reason, "day": now.astimezone(HANOI).date()}
+    found: str | None = (await work.connection.execute(_LEGAL_REASON, row)).scalar()
+    return found
 
 
 async def unit_path(work: UnitOfWork, unit_id: int) -> UnitPath:
@@ -117,6 +145,7 @@ async def write_step(work: UnitOfWork, report: ReportRow, taken: StepTaken, new_
             actor_kind=taken.actor_kind,
             actor_id=taken.actor_id,
             note=taken.note,
+            stars=taken.stars,
         )
     )
     await work.session.flush()

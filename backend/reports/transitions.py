@@ -17,6 +17,14 @@ TRANSITIONS: dict[ReportStep, dict[ReportState, ReportState]] = {
         ReportState.AWAITING_CITIZEN: ReportState.CLOSED,
         ReportState.ANSWERED: ReportState.CLOSED,
     },
+    # What the citizen tells later changes nothing of the work's state.
+    ReportStep.ADDED: {state: state for state in ReportState if state is not ReportState.CLOSED},
+    ReportStep.WITHDRAWN: {
+        state: ReportState.CLOSED for state in ReportState if state is not ReportState.CLOSED
+    },
+    ReportStep.RATED: {ReportState.CLOSED: ReportState.CLOSED},
+    # To the unit that closed it, as a new one: it is received again, within its time.
+    ReportStep.REOPENED: {ReportState.CLOSED: ReportState.RECEIVED},
 }
 
 

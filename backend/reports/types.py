@@ -1,7 +1,7 @@
 """What the reports feature hands out: typed, frozen values. Report = phản ánh hiện trường."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -14,6 +14,9 @@ from foundation.identity.principal import (
     SystemPrincipal,
 )
 from foundation.policy.entities import Resource, citizen_ref, unit_ref, unit_refs
+
+CITIZENS_WORD = timedelta(days=15)
+"""How long after its closing the citizen may rate a report or reopen it."""
 
 
 class ReportState(StrEnum):
@@ -36,6 +39,10 @@ class ReportStep(StrEnum):
     REPLIED = "replied"
     ANSWERED = "answered"
     CLOSED = "closed"
+    ADDED = "added"
+    WITHDRAWN = "withdrawn"
+    RATED = "rated"
+    REOPENED = "reopened"
 
 
 class ClosingReason(StrEnum):
@@ -44,7 +51,9 @@ class ClosingReason(StrEnum):
     RESOLVED = "resolved"
     NO_JURISDICTION = "no_jurisdiction"
     NOT_REPRODUCIBLE = "not_reproducible"
+    OUT_OF_SCOPE = "out_of_scope"
     NO_REPLY = "no_reply"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,8 @@ class TimelineEntry:
     actor: str
     """"citizen", "official", "system" or "channel"."""
     note: str | None
+    stars: int | None = None
+    """1 to 5, of a rating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,33 @@ class Report:
     created_at: datetime
     updated_at: datetime
     mine: bool
+    legal_reason: str | None = None
+    """The ground of a refusal: a code of `LegalReason`."""
+    closed_at: datetime | None = None
+    reopened_at: datetime | None = None
+
+    @property
+    def rateable_until(self) -> datetime | None:
+        """Until when the citizen may rate it; None when it is not closed, or was withdrawn."""
+        if self.closed_at is None or self.closing_reason is ClosingReason.WITHDRAWN:
+            return None
+        return self.closed_at + CITIZENS_WORD
+
+    @property
+    def reopenable_until(self) -> datetime | None:
+        """Until when the citizen may reopen it, which is done once."""
+        return None if self.reopened_at is not None else self.rateable_until
+
+
+@dataclass(frozen=True, slots=True)
+class LegalReason:
+    """A ground for refusing a report, as officers choose it."""
+
+    code: str
+    closing_reason: ClosingReason
+    name_vi: str
+    name_en: str
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ PUBLIC = {
     "deadlines.rule_set": "reference data: what a report's countdown names",
     "deadlines.rule": "reference data",
     "deadlines.pause_reason": "reference data",
+    "reports.legal_reason": "reference data: grounds of refusals",
     "tenancy.unit": "names and codes of the city's units are public; Party bodies have attacks of their own",
     "published.category": "made for everybody, hourly and rounded; written by backend_publisher alone",
     "published.document": "as published.category",

@@ -11,6 +11,7 @@ import psycopg
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
 from backend.citizens.service import CitizenService
+from backend.media.evidence import MediaEvidence
 from backend.notifications.queries import InboxQueries
 from backend.notifications.service import NotificationService
 from backend.reports.queries import ReportQueries
@@ -18,7 +19,7 @@ from backend.reports.service import ReportService
 from backend.reports.types import Changed, Submission
 from backend.routing.service import RoutingService
 from backend.tenancy.service import TenancyService
-from foundation.clock import FrozenClock
+from foundation.clock import HANOI, FrozenClock
 from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
 from foundation.idempotency import Idempotency
@@ -93,6 +94,11 @@ def seed(settings: DatabaseSettings) -> None:
         connection.execute("SET LOCAL ROLE backend_owner")
         load_reference(connection)
         load_people(connection, PEOPLE, OFFICIALS)
+        # The walls' day is the frozen clock's.
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION platform.today() RETURNS date LANGUAGE sql STABLE"
+            f" SET search_path = '' AS $$ SELECT date '{NOON.astimezone(HANOI).date()}' $$"
+        )
 
 
 def session(issuer: str, subject: str, organisation: str | None = None, acr: str = "aal2") -> VerifiedSession:
@@ -161,6 +167,18 @@ class World:
         return await self.reports.submit(who, submission, key())
 
 
+def show_evidence(settings: DatabaseSettings, code: str, at: datetime = NOON, by: UUID | None = None) -> None:
+    """A photo of what was done, put to a report by its unit's side (`by`: somebody else, as a citizen)."""
+    with connect(settings) as connection:
+        connection.execute(
+            "INSERT INTO media.object (id, report_id, position, uploader_id, kind, state, content, width,"
+            " height, octets, created_at) SELECT %s, r.id, (SELECT count(*) + 1 FROM media.object m WHERE"
+            " m.report_id = r.id), %s, 'photo', 'private', 'image/jpeg', 10, 10, 10, %s"
+            " FROM reports.report r WHERE r.code = %s",
+            (new_uuid(), by or UUID("00000000-0000-4000-8000-000000000001"), at, code),
+        )
+
+
 def compose(app: DatabaseSettings, worker: DatabaseSettings, recorder: Recorder | None = None) -> World:
     """The world on a database; open both databases before use."""
     clock = FrozenClock(NOON)
@@ -182,6 +200,7 @@ def compose(app: DatabaseSettings, worker: DatabaseSettings, recorder: Recorder 
             database=database,
             policy=policy,
             routing=RoutingService(),
+            evidence=MediaEvidence(),
             clock=clock,
             new_id=new_uuid,
             random_bytes=secrets.token_bytes,

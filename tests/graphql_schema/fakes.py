@@ -172,6 +172,18 @@ class Fake:
     async def close(self, *given: Any) -> Changed:
         return self._called("close", *given)
 
+    async def add(self, *given: Any) -> Changed:
+        return self._called("add", *given)
+
+    async def take_back(self, *given: Any) -> Changed:
+        return self._called("take_back", *given)
+
+    async def rate(self, *given: Any) -> Changed:
+        return self._called("rate", *given)
+
+    async def reopen(self, *given: Any) -> Changed:
+        return self._called("reopen", *given)
+
     # Reads.
     async def mine(self, principal: Principal, page: PageRequest) -> Page[Report]:
         return self._called("mine", principal, page)
@@ -282,7 +294,22 @@ def standard_answers() -> dict[str, Any]:
     changed = Changed(CODE, 2, ReportState.IN_PROGRESS)
     page = Page((REPORT,), (Position(NOW, ROW_ID),), has_next=True)
     item = InboxItem(ROW_ID, "report.accepted", f"report:{CODE}", 2, NOW)
-    changes = dict.fromkeys(("submit", "accept", "forward", "ask", "reply", "answer", "close"), changed)
+    changes = dict.fromkeys(
+        (
+            "submit",
+            "accept",
+            "forward",
+            "ask",
+            "reply",
+            "answer",
+            "close",
+            "add",
+            "take_back",
+            "rate",
+            "reopen",
+        ),
+        changed,
+    )
     return {
         **changes,
         "mine": page,

@@ -42,7 +42,17 @@ CHANGES: list[tuple[str, str, dict[str, Any], str, tuple[Any, ...]]] = [
     ("AskCitizen", "minh", {**STEP, "question": "q?"}, "ask", (CODE, 3, "q?")),
     ("ReplyToQuestion", "lan", {**STEP, "text": "t"}, "reply", (CODE, 3, "t")),
     ("AnswerReport", "minh", {**STEP, "text": "t"}, "answer", (CODE, 3, "t")),
-    ("CloseReport", "minh", {**STEP, "reason": "NO_REPLY"}, "close", (CODE, 3, ClosingReason.NO_REPLY, None)),
+    (
+        "CloseReport",
+        "minh",
+        {**STEP, "reason": "NO_REPLY"},
+        "close",
+        (CODE, 3, ClosingReason.NO_REPLY, None, None),
+    ),
+    ("AddToReport", "lan", {**STEP, "text": "a"}, "add", (CODE, 3, "a")),
+    ("WithdrawReport", "lan", STEP, "take_back", (CODE, 3, None)),
+    ("RateReport", "lan", {**STEP, "stars": 4}, "rate", (CODE, 3, 4, None)),
+    ("ReopenReport", "lan", {**STEP, "note": "a"}, "reopen", (CODE, 3, "a")),
 ]
 IDS = [change[0] for change in CHANGES]
 by_change = pytest.mark.parametrize(("name", "who", "given", "method", "passed"), CHANGES, ids=IDS)

@@ -19,7 +19,16 @@ NOT_PUBLIC = sorted(
     for file in OPERATIONS.glob("*.graphql")
     # A subscription is refused here whoever asks.
     if file.stem
-    not in {"AllCategories", "AllUnits", "AppReleases", "Categories", "TrackReport", "Units", "Changes"}
+    not in {
+        "AllCategories",
+        "AllUnits",
+        "AppReleases",
+        "Categories",
+        "LegalReasons",
+        "TrackReport",
+        "Units",
+        "Changes",
+    }
 )
 
 

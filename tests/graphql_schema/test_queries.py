@@ -72,6 +72,7 @@ def test_report_shows_its_timeline(api: Api) -> None:
             "unit": {"code": "00070", "name": "Phường Hoàn Kiếm"},
             "actor": "CITIZEN",
             "note": None,
+            "stars": None,
         }
     ]
 

@@ -1,6 +1,11 @@
 -- Idempotency: (person, operation, key) for 24 h. Written in the transaction of the effect, so that
 -- a second caller waits on the unique key until the first has ended, and then gets its answer.
 CREATE SCHEMA platform;
+-- The day it is in Ha Noi, for walls that let nobody change what has begun. One place, so that tests can own the day.
+CREATE FUNCTION platform.today() RETURNS date
+LANGUAGE sql STABLE SET search_path = '' AS $$ SELECT (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date $$;
+REVOKE ALL ON FUNCTION platform.today FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION platform.today TO backend_app, backend_city, backend_worker, backend_directory;
 CREATE TABLE platform.idempotency (
   subject uuid NOT NULL,
   operation text NOT NULL CHECK (length(operation) <= 64),

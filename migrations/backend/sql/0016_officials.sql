@@ -27,7 +27,7 @@ ALTER TABLE tenancy.official
   -- Name and user name without diacritics, made by the application.
   ADD COLUMN search_text text NOT NULL DEFAULT '',
   ADD COLUMN state text NOT NULL DEFAULT 'active' CHECK (state IN ('invited', 'active', 'suspended', 'ended')),
-  ADD COLUMN created_on date NOT NULL DEFAULT (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date,
+  ADD COLUMN created_on date NOT NULL DEFAULT platform.today(),
   ADD COLUMN activated_on date,
   -- Days in Ha Noi. What 45 idle days are counted from; a session's first use notes it.
   ADD COLUMN last_active_day date,

@@ -9,8 +9,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     JOIN tenancy.official o ON o.id = d.official_id AND o.state = 'active'
     WHERE d.official_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid)
       AND d.kind = 'platform_admin' AND u.kind = 'city' AND u.parent_id IS NULL
-      AND d.from_day <= (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date
-      AND (d.until_day IS NULL OR d.until_day >= (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date))
+      AND d.from_day <= platform.today()
+      AND (d.until_day IS NULL OR d.until_day >= platform.today()))
 $$;
 REVOKE ALL ON FUNCTION tenancy.administers_platform FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenancy.administers_platform TO backend_app, backend_city;
@@ -128,7 +128,7 @@ ALTER TABLE routing.rule ADD COLUMN set_number int REFERENCES routing.rule_set O
   ADD COLUMN supporting int[] NOT NULL DEFAULT '{}' CHECK (cardinality(supporting) <= 10);
 INSERT INTO routing.rule_set (number, state, from_day, note, created_at)
 SELECT 1, 'active', min(r.from_day), 'Bộ quy tắc đầu tiên', now() FROM routing.rule r HAVING count(*) > 0;
-DELETE FROM routing.rule r WHERE r.until_day < (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date;
+DELETE FROM routing.rule r WHERE r.until_day < platform.today();
 DELETE FROM routing.rule r USING routing.rule newer WHERE newer.place_id = r.place_id
   AND newer.category IS NOT DISTINCT FROM r.category AND (newer.from_day, newer.id) > (r.from_day, r.id);
 UPDATE routing.rule SET set_number = 1;
@@ -169,9 +169,9 @@ CREATE POLICY rule_set_make ON routing.rule_set FOR INSERT TO backend_app, backe
 -- What has held for a day stays as it was; no set begins in the past.
 CREATE POLICY rule_set_change ON routing.rule_set FOR UPDATE TO backend_app, backend_city
   USING ((SELECT tenancy.administers_platform()) AND (state = 'draft'
-    OR (state = 'active' AND from_day > (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date)))
+    OR (state = 'active' AND from_day > platform.today())))
   WITH CHECK ((SELECT tenancy.administers_platform()) AND (from_day IS NULL
-    OR from_day >= (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date));
+    OR from_day >= platform.today()));
 
 CREATE FUNCTION routing.keep_rules() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -357,10 +357,10 @@ CREATE POLICY calendar_change ON deadlines.calendar FOR UPDATE TO backend_app, b
 -- Hours that have held stay as they were.
 CREATE POLICY hours_make ON deadlines.hours FOR INSERT TO backend_app, backend_city
   WITH CHECK ((SELECT tenancy.administers_platform())
-    AND from_day >= (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date);
+    AND from_day >= platform.today());
 CREATE POLICY hours_remove ON deadlines.hours FOR DELETE TO backend_app, backend_city
   USING ((SELECT tenancy.administers_platform())
-    AND from_day >= (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date);
+    AND from_day >= platform.today());
 CREATE POLICY year_make ON deadlines.year FOR INSERT TO backend_app, backend_city
   WITH CHECK ((SELECT tenancy.administers_platform()));
 CREATE POLICY year_change ON deadlines.year FOR UPDATE TO backend_app, backend_city

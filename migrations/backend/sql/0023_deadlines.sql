@@ -133,9 +133,9 @@ CREATE POLICY rule_set_make ON deadlines.rule_set FOR INSERT TO backend_app, bac
   WITH CHECK (state = 'draft' AND (SELECT tenancy.administers_platform()));
 CREATE POLICY rule_set_change ON deadlines.rule_set FOR UPDATE TO backend_app, backend_city
   USING ((SELECT tenancy.administers_platform()) AND (state = 'draft'
-    OR (state = 'active' AND from_day > (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date)))
+    OR (state = 'active' AND from_day > platform.today())))
   WITH CHECK ((SELECT tenancy.administers_platform()) AND (from_day IS NULL
-    OR from_day >= (now() AT TIME ZONE 'Asia/Ho_Chi_Minh')::date));
+    OR from_day >= platform.today()));
 CREATE POLICY rule_read ON deadlines.rule FOR SELECT TO backend_app, backend_city, backend_worker USING (true);
 CREATE POLICY rule_make ON deadlines.rule FOR INSERT TO backend_app, backend_city
   WITH CHECK ((SELECT tenancy.administers_platform()));

@@ -1,4 +1,4 @@
-"""Reserved."""
+"""Closing with evidence or a reasoned refusal; additions, withdrawal, rating, one reopening."""
 
 from migrations.sql import run
 

@@ -146,7 +146,7 @@ ATTACKS = (
         "SELECT count(*) FROM tenancy.official",
         ("ALTER TABLE tenancy.official DISABLE ROW LEVEL SECURITY",),
         Rows(((1,),)),
-        Rows(((6,),)),
+        Rows(((9,),)),
     ),
     Attack(
         "Party bodies for a ward's officer",
@@ -528,9 +528,10 @@ ATTACKS = (
         (
             "CREATE OR REPLACE FUNCTION tenancy.resolve(an_issuer text, a_subject text, a_unit_code text,"
             " a_day date)"
-            " RETURNS TABLE (official_id uuid, official_name text, unit_id int, duties jsonb, units int[])"
+            " RETURNS TABLE (official_id uuid, official_name text, unit_id int, duties jsonb, units int[],"
+            " administered int[])"
             " LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS"
-            " $$ SELECT id, 'all', 1, '[]'::jsonb,"
+            " $$ SELECT id, 'all', 1, '[]'::jsonb, '{}'::int[],"
             " '{}'::int[] FROM tenancy.official LIMIT 1 $$",
         ),
         Rows(),

@@ -90,7 +90,6 @@ async def test_database_hides_private_files_of_others(api: MediaApi) -> None:
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
-        ("UPDATE media.object SET state = 'released'", psycopg.errors.InsufficientPrivilege),
         ("DELETE FROM media.object", psycopg.errors.InsufficientPrivilege),
         (
             "INSERT INTO media.object (id, report_id, position, uploader_id, kind, state, content, octets,"
@@ -99,9 +98,9 @@ async def test_database_hides_private_files_of_others(api: MediaApi) -> None:
             psycopg.errors.InsufficientPrivilege,
         ),
     ],
-    ids=["release", "delete", "add released"],
+    ids=["delete", "add released"],
 )
-async def test_application_releases_and_removes_nothing(
+async def test_application_adds_nothing_released_and_removes_nothing(
     api: MediaApi, change: str, refusal: type[Exception]
 ) -> None:
     await uploaded(api)
@@ -111,6 +110,19 @@ async def test_application_releases_and_removes_nothing(
         connection.execute("SELECT set_config('ioc.subject', %s, true)", (str(citizen),))
         with pytest.raises(refusal):
             connection.execute(change.encode())
+
+
+async def test_citizen_releases_nothing(api: MediaApi) -> None:
+    await uploaded(api)
+    ((citizen,),) = api.rows("SELECT citizen_id FROM reports.report")
+    with connect(api.test_database.settings("backend_app")) as connection, connection.transaction():
+        connection.execute("SELECT set_config('ioc.citizen', %s, true)", (str(citizen),))
+        connection.execute("SELECT set_config('ioc.subject', %s, true)", (str(citizen),))
+        done = connection.execute(
+            "UPDATE media.object SET state = 'released', released_at = now(), released_by = uploader_id"
+        )
+    assert done.rowcount == 0
+    assert api.rows("SELECT state FROM media.object") == [("private",)]
 
 
 async def linked(api: MediaApi) -> tuple[str, str, dict[str, str]]:

@@ -17,6 +17,7 @@ from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
 from backend.citizens.service import CitizenService
 from backend.devices.notes import SessionNotes
+from backend.media.evidence import MediaEvidence
 from backend.media.scanner import NoScanner
 from backend.media.service import MediaService
 from backend.media.store import store_of
@@ -231,6 +232,7 @@ async def serving(
         database=used,
         policy=PolicyEngine.load(POLICIES),
         routing=RoutingService(),
+        evidence=MediaEvidence(),
         clock=clock,
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,

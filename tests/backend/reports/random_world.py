@@ -181,10 +181,10 @@ def _insert_reports(
         state = random.choice(list(ReportState))
         connection.execute(
             "INSERT INTO reports.report (id, code, citizen_id, category, ward_id, h3_cell, place, body,"
-            " state, handler_id, visible_units, routing_reason, answer, closing_reason, version,"
+            " state, handler_id, visible_units, routing_reason, answer, closing_reason, closed_at, version,"
             " created_at, updated_at)"
-            " VALUES (%s, %s, %s, 'street_light', %s, %s, 'Ngõ 12', 'Đèn tắt', %s, %s, '{}', '{}', %s, %s, 1,"
-            " %s, %s)",
+            " VALUES (%s, %s, %s, 'street_light', %s, %s, 'Ngõ 12', 'Đèn tắt', %s, %s, '{}', '{}', %s, %s,"
+            " %s, 1, %s, %s)",
             (
                 identifier,
                 "".join(random.choices(CODE, k=16)),
@@ -195,6 +195,7 @@ def _insert_reports(
                 random.choice(handlers),
                 random.choice([None, "Đã sửa."]),
                 "resolved" if state is ReportState.CLOSED else None,
+                NOON if state is ReportState.CLOSED else None,
                 # Few moments for many reports, so that pages end between equal ones.
                 NOON - timedelta(hours=random.randrange(40)),
                 NOON,

@@ -2,7 +2,7 @@
 
 from backend.reports.types import ClosingReason, ReportState, ReportStep
 from foundation.paging import PageRequest
-from tests.backend.world import HOAN_KIEM, World, change_ids, key
+from tests.backend.world import HOAN_KIEM, World, change_ids, key, show_evidence
 from tests.conftest import Database
 
 
@@ -13,7 +13,8 @@ async def test_report_goes_from_citizen_to_ward_and_back(world: World, database:
     await world.reports.ask(officer, code, 2, "Cột đèn số mấy?", key())
     await world.reports.reply(citizen, code, 3, "Cột số 7.", key())
     await world.reports.answer(officer, code, 4, "Đã thay bóng đèn.", key())
-    closed = await world.reports.close(officer, code, 5, ClosingReason.RESOLVED, None, key())
+    show_evidence(database.settings(database.superuser), code)
+    closed = await world.reports.close(officer, code, 5, ClosingReason.RESOLVED, None, None, key())
     assert (closed.version, closed.state) == (6, ReportState.CLOSED)
     seen = await world.queries.one(citizen, code)
     assert (seen.handler.code, seen.answer, seen.routing_reason) == (

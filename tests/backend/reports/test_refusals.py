@@ -120,7 +120,9 @@ async def test_closing_against_the_citizen_needs_a_note(world: World) -> None:
     officer = await world.official("minh")
     await world.reports.accept(officer, code, 1, key())
     with pytest.raises(InvalidInput):
-        await world.reports.close(officer, code, 2, ClosingReason.NO_JURISDICTION, None, key())
+        await world.reports.close(
+            officer, code, 2, ClosingReason.NO_JURISDICTION, None, "outside_city", key()
+        )
 
 
 async def test_unknown_category_is_refused(world: World) -> None:
