@@ -100,7 +100,8 @@ CREATE POLICY own ON citizens.phone_move FOR SELECT TO backend_app
 CREATE POLICY own ON citizens.phone_proof TO backend_app
   USING (citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid))
   WITH CHECK (citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid));
-CREATE POLICY add ON citizens.message FOR INSERT TO backend_app WITH CHECK (sent_at IS NULL);
+CREATE POLICY add ON citizens.message FOR INSERT TO backend_app WITH CHECK (
+  sent_at IS NULL AND (SELECT nullif(current_setting('ioc.subject', true), '')) IS NOT NULL);
 CREATE POLICY send ON citizens.message TO backend_worker USING (true) WITH CHECK (true);
 CREATE POLICY own_read ON citizens.deletion FOR SELECT TO backend_app
   USING (citizen_id = (SELECT nullif(current_setting('ioc.citizen', true), '')::uuid));
