@@ -17,6 +17,7 @@ from cli import (
     mail,
     push,
     restore,
+    rotate,
     sms,
     soc,
     status,
@@ -46,6 +47,7 @@ app.add_typer(directory.app, name="directory")
 app.add_typer(mail.app, name="mail")
 app.add_typer(backup.app, name="backup")
 app.command("restore")(restore.restore)
+app.command("rotate")(rotate.rotate)
 app.add_typer(push.app, name="push")
 app.add_typer(sms.app, name="sms")
 app.command("check")(check.check)

@@ -6,6 +6,7 @@ Positions: kind 1 = microseconds since 1970 i64 ‖ id 16; kind 2 = id i32 ‖ n
 xid u64 ‖ id 16.
 """
 
+import contextlib
 import struct
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -52,10 +53,14 @@ def person_of(principal: Principal) -> Person:
 
 
 class Cursors:
-    """Seals and opens cursors. `key` is 64 bytes; `epoch` the audit log's, raised by each restore."""
+    """Seals and opens cursors. `key` is 64 bytes; `epoch` the audit log's, raised by each restore.
 
-    def __init__(self, key: bytes, epoch: int, clock: Clock) -> None:
+    `accepted` are keys of before, or of after, that open but do not seal.
+    """
+
+    def __init__(self, key: bytes, epoch: int, clock: Clock, accepted: tuple[bytes, ...] = ()) -> None:
         self._siv = AESSIV(key)
+        self._openers = tuple(AESSIV(one) for one in (key, *accepted))
         self._epoch = epoch
         self._clock = clock
 
@@ -106,11 +111,7 @@ class Cursors:
         return b64u(_VERSION + self._siv.encrypt(head + position, [_bound_to(field, person)]))
 
     def _open(self, kind: Kind, field: str, person: Person, cursor: str) -> bytes:
-        octets = _octets_of(cursor)
-        try:
-            plain = self._siv.decrypt(octets[1:], [_bound_to(field, person)])
-        except (InvalidTag, ValueError) as error:
-            raise InvalidInput("after") from error
+        plain = self._opened(_octets_of(cursor)[1:], _bound_to(field, person))
         if len(plain) < _HEAD.size:
             raise InvalidInput("after")
         sealed_kind, epoch, issued = _HEAD.unpack(plain[: _HEAD.size])
@@ -119,6 +120,12 @@ class Cursors:
         if epoch != self._epoch or self._clock.now() - datetime.fromtimestamp(issued, UTC) > LIFE:
             raise CursorExpired
         return plain[_HEAD.size :]
+
+    def _opened(self, sealed: bytes, bound_to: bytes) -> bytes:
+        for siv in self._openers:
+            with contextlib.suppress(InvalidTag, ValueError):
+                return siv.decrypt(sealed, [bound_to])
+        raise InvalidInput("after")
 
 
 def _octets_of(cursor: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import re
 import secrets
 from collections.abc import Callable
@@ -76,8 +77,9 @@ def is_unit_code(text: str) -> bool:
 class GlobalIds:
     """Relay global ids. Objects with a public code carry it; others are sealed with AES-SIV (RFC 5297)."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, accepted: tuple[bytes, ...] = ()) -> None:
         self._siv = AESSIV(key)
+        self._open = tuple(AESSIV(one) for one in (key, *accepted))
 
     @staticmethod
     def of_code(kind: str, code: str) -> str:
@@ -104,10 +106,13 @@ class GlobalIds:
         octets = unb64u(global_id[:256])
         if octets[:1] != _SEALED_VERSION:
             raise InvalidInput("id")
-        try:
-            plain = self._siv.decrypt(octets[1:], None)
-        except (InvalidTag, ValueError) as error:
-            raise InvalidInput("id") from error
+        plain = self._opened(octets[1:])
         if plain[:-16] != kind.encode("ascii"):
             raise InvalidInput("id")
         return UUID(bytes=plain[-16:])
+
+    def _opened(self, sealed: bytes) -> bytes:
+        for siv in self._open:
+            with contextlib.suppress(InvalidTag, ValueError):
+                return siv.decrypt(sealed, None)
+        raise InvalidInput("id")

@@ -5,6 +5,7 @@ hash of one is the number; what is stored is HMAC under a key that lies outside 
 somebody must send to it a sealed form (docs/decisions/0026-phone-numbers.md).
 """
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from foundation.errors import InvalidInput
 from foundation.ids import RandomBytes, b64u, unb64u
+from foundation.keyring import KeyRing
 
 REGION = "VN"
 SHOWN_DIGITS = 3
@@ -98,16 +100,23 @@ class PhoneDigests:
 class PhoneSeal:
     """Seals short texts for minutes: 0x01 ‖ nonce 12 ‖ AES-256-GCM, bound to a purpose and an object's id."""
 
-    def __init__(self, key: bytes, random_bytes: RandomBytes = secrets.token_bytes) -> None:
-        if len(key) != KEY_BYTES:
+    def __init__(
+        self,
+        key: bytes,
+        random_bytes: RandomBytes = secrets.token_bytes,
+        accepted: tuple[bytes, ...] = (),
+    ) -> None:
+        if any(len(one) != KEY_BYTES for one in (key, *accepted)):
             raise ValueError("the key of sealed numbers has 32 bytes")
         self._cipher = AESGCM(key)
+        self._ciphers = tuple(AESGCM(one) for one in (key, *accepted))
         self._random_bytes = random_bytes
 
     @classmethod
     def from_file(cls, path: Path) -> "PhoneSeal":
-        """The seal under a key file's key, which is taken as it lies there."""
-        return cls(path.read_bytes())
+        """The seal under a key file's key, which is taken as it lies there, with those accepted beside it."""
+        ring = KeyRing.read(path)
+        return cls(ring.newest, accepted=ring.accepted)
 
     def seal(self, text: str, purpose: str, about: UUID) -> bytes:
         """The sealed text."""
@@ -119,10 +128,10 @@ class PhoneSeal:
         if sealed[:1] != _VERSION:
             raise NotOpened("unknown version")
         nonce, body = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
-        try:
-            return self._cipher.decrypt(nonce, body, _bound_to(purpose, about)).decode()
-        except (InvalidTag, ValueError) as error:
-            raise NotOpened("not sealed for this") from error
+        for cipher in self._ciphers:
+            with contextlib.suppress(InvalidTag, ValueError):
+                return cipher.decrypt(nonce, body, _bound_to(purpose, about)).decode()
+        raise NotOpened("not sealed for this")
 
     def seal_text(self, text: str, purpose: str, about: UUID) -> str:
         """As `seal`, base64url."""

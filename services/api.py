@@ -63,6 +63,7 @@ from foundation.health import Health
 from foundation.identity.apps import AppDoor
 from foundation.identity.authenticator import Authenticator, keycloak_http
 from foundation.ids import GlobalIds, new_uuid
+from foundation.keyring import KeyRing
 from foundation.limits.limiter import Limiter
 from foundation.phones import PhoneSeal
 from foundation.policy.engine import PolicyEngine
@@ -89,7 +90,7 @@ from services.networks import Networks
 from services.observing import observed
 from services.registers import registers_of
 from services.routes import backchannel_logout_route, health_routes
-from services.serving import DRAIN, Serving, drain_before_stop
+from services.serving import DRAIN, START_SECONDS, Serving, drain_before_respawn, drain_before_stop
 
 SETTINGS_VARIABLE = "IOC_API_SETTINGS"
 BACKLOG = 1024
@@ -251,7 +252,7 @@ def trusted_of(settings: ApiSettings) -> list[str]:
 def operations_of(parts: Parts, gateway: ApiGateway) -> dict[str, Any]:
     """What both routes of GraphQL stand on; every trusted document is parsed and checked."""
     settings, schema, limits = parts.settings, build(), Limits()
-    key = read_secret_key(settings.opaque_id_key_file)
+    ring = opaque_keys(settings.opaque_id_key_file)
     documents = Documents(
         schema._schema,  # graphql-core's schema, for which Strawberry has no public name
         trusted=trusted_of(settings),
@@ -263,7 +264,8 @@ def operations_of(parts: Parts, gateway: ApiGateway) -> dict[str, Any]:
         "documents": documents,
         "services": services_of(parts),
         "codecs": Codecs(
-            global_ids=GlobalIds(key), cursors=Cursors(key, log_epoch(settings.database), parts.clock)
+            global_ids=GlobalIds(ring.newest, ring.accepted),
+            cursors=Cursors(ring.newest, log_epoch(settings.database), parts.clock, ring.accepted),
         ),
         "gateway": gateway,
         "limits": limits,
@@ -359,7 +361,8 @@ async def running(
         asyncio.create_task(parts.hub.run()),
     ]
     log.info("api_started", port=parts.settings.listen_port)
-    shared = parts.settings.workers > 1
+    # Beside others that serve, and beside the one that it follows when keys are replaced.
+    shared = True
     try:
         async with observed("api", parts.settings, health, samples=samples, clock=parts.watch, shared=shared):
             yield
@@ -404,12 +407,12 @@ def create_app() -> Serving:
     return Serving(app, parts.health)
 
 
-def read_secret_key(path: Path) -> bytes:
-    """A key of 64 bytes as it lies in its file. Raises ValueError for another length."""
-    key = path.read_bytes()
-    if len(key) != 64:
+def opaque_keys(path: Path) -> KeyRing:
+    """Keys of 64 bytes as they lie in their files. Raises ValueError for another length."""
+    ring = KeyRing.read(path)
+    if any(len(key) != 64 for key in ring.all):
         raise ValueError(f"{path} must hold 64 bytes")
-    return key
+    return ring
 
 
 def log_epoch(settings: DatabaseSettings) -> int:
@@ -450,7 +453,10 @@ def main() -> None:
         http2_settings=HTTP2Settings(max_headers_size=HEADER_OCTETS, max_concurrent_streams=STREAMS),
         log_access=False,
         workers_kill_timeout=STOP_SECONDS,
+        respawn_interval=START_SECONDS
+        + (settings.operations.drain_seconds if settings.operations is not None else 0),
     )
+    drain_before_respawn(server)
     if settings.operations is not None:
         drain_before_stop(server, settings.operations.drain_seconds)
     server.serve()

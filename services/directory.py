@@ -33,7 +33,7 @@ from directory.worker import Creations, Worker
 from foundation import logs
 from foundation.clock import Clock, SystemClock
 from foundation.clock_watch import ClockWatch
-from foundation.database.connections import for_asyncpg
+from foundation.database.connections import connect, for_asyncpg
 from foundation.database.database import Database
 from foundation.health import Health
 from foundation.identity.authenticator import keycloak_http
@@ -267,6 +267,7 @@ def _pool(settings: DirectorySettings, size: int | None = None) -> asyncpg.Pool:
     """Connections are made when first needed: a database that is away is a fault to be tried again."""
     database = settings.database
     return asyncpg.create_pool(
+        connect=connect,
         **for_asyncpg(database),
         min_size=0,
         max_size=size or database.pool_size,

@@ -22,7 +22,7 @@ from audit.refusals import MAX_NETWORKS, OTHERS
 from foundation import logs
 from foundation.clock import SystemClock
 from foundation.clock_watch import ClockWatch
-from foundation.database.connections import for_asyncpg
+from foundation.database.connections import connect, for_asyncpg
 from foundation.health import Health
 from foundation.settings import EdgeEventsSettings, load
 from foundation.telemetry import metrics
@@ -118,7 +118,7 @@ def counted(lines: Iterable[bytes]) -> Counter[tuple[str, str]]:
 
 async def write(settings: EdgeEventsSettings, counts: Counter[tuple[str, str]]) -> None:
     """Add counts to the database's present minute."""
-    connection = await asyncpg.connect(**for_asyncpg(settings.database), timeout=5, command_timeout=5)
+    connection = await connect(**for_asyncpg(settings.database), timeout=5, command_timeout=5)
     try:
         rows = sorted(counts.items())
         await connection.execute(

@@ -40,6 +40,7 @@ from foundation.identity.principal import (
     Principal,
 )
 from foundation.ids import GlobalIds, new_uuid
+from foundation.keyring import KeyRing
 from foundation.limits.refusals import LimitRefusal
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import AuditEvent
@@ -313,11 +314,12 @@ def media_routes(
         clock=clock,
         new_id=new_uuid,
     )
+    link_keys, id_keys = KeyRing.read(settings.media.link_key_file), KeyRing.read(settings.opaque_id_key_file)
     queries = MediaQueries(
         database=database,
         policy=policy,
         store=store,
-        links=LinkSigner(settings.media.link_key_file.read_bytes()),
+        links=LinkSigner(link_keys.newest, link_keys.accepted),
         clock=clock,
     )
     endpoint = MediaEndpoint(
@@ -325,7 +327,7 @@ def media_routes(
         service=service,
         queries=queries,
         gateway=gateway,
-        global_ids=GlobalIds(settings.opaque_id_key_file.read_bytes()),
+        global_ids=GlobalIds(id_keys.newest, id_keys.accepted),
     )
     return endpoint.handlers()
 

@@ -6,10 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-import asyncpg
 import httpx
 
-from foundation.database.connections import for_asyncpg
+from foundation.database.connections import connect, for_asyncpg
 from foundation.health import Probe, Unready
 from foundation.settings import DatabaseSettings
 
@@ -49,7 +48,7 @@ def moment_by_role(settings: DatabaseSettings) -> Callable[[], Awaitable[datetim
     """The same for processes that connect when they have something to write."""
 
     async def ask() -> datetime:
-        connection = await asyncpg.connect(**for_asyncpg(settings), timeout=2)
+        connection = await connect(**for_asyncpg(settings), timeout=2)
         try:
             found: datetime = await connection.fetchval("SELECT clock_timestamp()", timeout=2)
         finally:
@@ -63,7 +62,7 @@ def role(settings: DatabaseSettings) -> Probe:
     """The role signs in: for processes that connect when they have something to write."""
 
     async def probe() -> None:
-        connection = await asyncpg.connect(**for_asyncpg(settings), timeout=2)
+        connection = await connect(**for_asyncpg(settings), timeout=2)
         await connection.close(timeout=1)
 
     return probe

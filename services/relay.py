@@ -22,6 +22,7 @@ from audit.relp import Receiver, RelpConnection, client_context
 from foundation import logs
 from foundation.clock import SystemClock
 from foundation.clock_watch import ClockWatch
+from foundation.database.connections import connect as connect_to
 from foundation.database.connections import for_asyncpg
 from foundation.health import Health
 from foundation.ids import new_uuid
@@ -37,7 +38,7 @@ log = structlog.get_logger()
 
 async def connect(settings: DatabaseSettings) -> asyncpg.Connection:
     """One connection; the password is read each time, so that it can be changed while the relay runs."""
-    return await asyncpg.connect(
+    return await connect_to(
         **for_asyncpg(settings),
         timeout=10,
         command_timeout=30,

@@ -4,6 +4,7 @@ While it drains every answer of HTTP/1.1 closes its connection (RFC 9112, 9.6): 
 open, the edge, opens the next one elsewhere, and none is left idle that could be closed under a request.
 """
 
+import contextlib
 import os
 import signal
 import time
@@ -48,6 +49,31 @@ class Serving:
             await send(message)
 
         return closing
+
+
+START_SECONDS = 20.0
+"""What a process may take from its beginning until it serves: so long both do, the old one and the new."""
+
+
+def drain_before_respawn(server: Any) -> None:
+    """On SIGHUP each serving process is followed by a new one, with keys and certificates as they are then.
+
+    The old one drains when the new one serves, and is stopped `drain_seconds` later: Granian's
+    `respawn_interval` is the sum. An alarm, for a thread would be forked with the new process.
+    """
+
+    def begin() -> None:
+        old = [worker.inner.pid for worker in server.wrks if worker.is_alive()]
+
+        def drain(_number: int, _frame: object) -> None:
+            for pid in old:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, DRAIN)
+
+        signal.signal(signal.SIGALRM, drain)
+        signal.setitimer(signal.ITIMER_REAL, START_SECONDS)
+
+    server.on_reload(begin)
 
 
 def drain_before_stop(server: Any, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:

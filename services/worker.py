@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import signal
 from pathlib import Path
+from typing import Any
 
 import procrastinate
 import structlog
@@ -56,8 +57,13 @@ log = structlog.get_logger()
 
 def queue_of(settings: DatabaseSettings) -> procrastinate.App:
     """The queue as this role sees it. Tables lie in the schema `jobs`, on the role's search path."""
+
+    async def password_of_now() -> dict[str, Any]:
+        """Asked for each connection; the pool tries again by itself when one fails."""
+        return for_psycopg(settings)
+
     connector = procrastinate.PsycopgConnector(
-        kwargs=for_psycopg(settings), min_size=1, max_size=settings.pool_size
+        kwargs=password_of_now, min_size=1, max_size=settings.pool_size
     )
     return procrastinate.App(connector=connector)
 

@@ -35,6 +35,8 @@ class Authority:
     folder: Path
     name: str
     common_name: str
+    anew: bool = False
+    """Make certificates anew, fresh or not."""
 
     @property
     def certificate(self) -> Path:
@@ -82,7 +84,7 @@ class Authority:
         self, name: str, common_name: str, alternatives: list[x509.GeneralName], usage: x509.ObjectIdentifier
     ) -> Pair:
         pair = Pair(self.folder / f"{name}.pem", self.folder / f"{name}.key")
-        if _is_fresh(pair.certificate):
+        if _is_fresh(pair.certificate) and not self.anew:
             return pair
         issuer = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         issuer_key = serialization.load_pem_private_key((self.folder / f"{self.name}.key").read_bytes(), None)
@@ -100,9 +102,14 @@ class Authority:
             .add_extension(authority_key, critical=False)
             .sign(issuer_key, hashes.SHA256())
         )
-        pair.key.unlink(missing_ok=True)
-        _write_key(pair.key, key)
-        pair.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        # Both are there before one takes its place: who reads them in between meets two that do not fit, and
+        # tries again.
+        drafts = Pair(pair.certificate.with_suffix(".pem.new"), pair.key.with_suffix(".key.new"))
+        drafts.key.unlink(missing_ok=True)
+        _write_key(drafts.key, key)
+        drafts.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        drafts.key.replace(pair.key)
+        drafts.certificate.replace(pair.certificate)
         return pair
 
 
@@ -124,11 +131,16 @@ class Certificates:
     """The authority of those who may call the api: the edge, and who asks whether it is ready."""
 
 
-def ensure(folder: Path) -> Certificates:
-    """Make what is missing, renew what ends within 30 days."""
-    servers = Authority(folder, "ca", "HaNoi IOC local CA")
-    soc = Authority(folder, "soc-ca", "HaNoi IOC local CA of the SOC link")
-    callers = Authority(folder, "callers-ca", "HaNoi IOC local CA of the api's callers")
+def renew(folder: Path) -> Certificates:
+    """Make every certificate anew, with a new key, of the authorities there are."""
+    return ensure(folder, anew=True)
+
+
+def ensure(folder: Path, *, anew: bool = False) -> Certificates:
+    """Make what is missing, renew what ends within 30 days, or all of them."""
+    servers = Authority(folder, "ca", "HaNoi IOC local CA", anew)
+    soc = Authority(folder, "soc-ca", "HaNoi IOC local CA of the SOC link", anew)
+    callers = Authority(folder, "callers-ca", "HaNoi IOC local CA of the api's callers", anew)
     servers.ensure()
     soc.ensure()
     callers.ensure()

@@ -213,6 +213,7 @@ class Keycloak:
             f"--http-management-port={self.ports.keycloak_management}",
             f"--https-certificate-file={pair.certificate}",
             f"--https-certificate-key-file={pair.key}",
+            "--https-certificates-reload-period=45s",
             f"--truststore-paths={self.certificates.authority}",
             "--cache=local",
             "--log=console",

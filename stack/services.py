@@ -217,7 +217,7 @@ class Services:
             feed_database=self.backend.settings("backend_feed", pool_size=2),
             identity=identity,
             audit=audit,
-            operations=self._operations("api"),
+            operations=self._operations("api", drain_seconds=2.0),
             opaque_id_key_file=self.home.secret("opaque-ids"),
             policies_folder=ROOT / "policies" / "backend",
             operations_folder=ROOT / "mobile_contract" / "operations",

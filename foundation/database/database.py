@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from foundation.database.connections import for_asyncpg, url_of
+from foundation.database.connections import connect, for_asyncpg
 from foundation.database.read_scope import ReadScope
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import Refusal
@@ -25,7 +25,9 @@ class Database:
         self._settings = settings
         self._recorder = recorder
         self._engine = create_async_engine(
-            url_of(settings, "asyncpg"),
+            # Only the dialect: how to connect is said below, with the password as it is then.
+            "postgresql+asyncpg://",
+            async_creator=lambda: connect(**for_asyncpg(settings), timeout=CONNECT_SECONDS),
             pool_size=settings.pool_size,
             max_overflow=0,
             pool_timeout=CONNECT_SECONDS,
@@ -33,13 +35,13 @@ class Database:
             pool_pre_ping=True,
             # Else the text of every fault holds what was written: places and words of citizens, in the logs.
             hide_parameters=True,
-            connect_args={"timeout": CONNECT_SECONDS},
         )
         self._pool: asyncpg.Pool | None = None
 
     async def open(self) -> None:
         """Connect. Raises OSError or asyncpg.PostgresError when the database can't be reached."""
         self._pool = await asyncpg.create_pool(
+            connect=connect,
             **for_asyncpg(self._settings),
             min_size=1,
             max_size=self._settings.pool_size,
