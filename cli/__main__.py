@@ -7,6 +7,7 @@ import typer
 from cli import (
     backup,
     bench,
+    channels,
     check,
     directory,
     documents,
@@ -45,6 +46,7 @@ app.command("figures")(figures.figures)
 app.add_typer(documents.app, name="documents")
 app.add_typer(directory.app, name="directory")
 app.add_typer(mail.app, name="mail")
+app.add_typer(channels.app, name="channels")
 app.add_typer(backup.app, name="backup")
 app.command("restore")(restore.restore)
 app.command("rotate")(rotate.rotate)

@@ -2,6 +2,7 @@
 
 import strawberry
 
+from backend.channels.types import ChannelKind, ChannelState
 from backend.citizens.types import PhoneStanding, RecoveryState
 from backend.deadlines.types import ClockKind as DeadlineKind
 from backend.deadlines.types import ClockState as DeadlineState
@@ -15,6 +16,8 @@ from backend.reports.types import ClosingReason, ReportState, ReportStep
 from backend.routing.types import FaultKind, RuleSetState
 
 __all__ = [
+    "ChannelKind",
+    "ChannelState",
     "ClosingReason",
     "DayKind",
     "DeadlineKind",
@@ -131,3 +134,7 @@ strawberry.enum(
     RecoveryState,
     description="Khôi phục: đã gửi mã, đang chờ, xong, bị từ chối. / How far a recovery in person is.",
 )
+strawberry.enum(
+    ChannelKind, description="Cách nói: Standard Webhooks, Zalo OA, Open311. / How a channel speaks."
+)
+strawberry.enum(ChannelState, description="Đang nhận, tạm dừng. / Whether a channel is heard.")

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
+from uuid import UUID
 
 from backend.administration.types import Done, HistoryEntry, HistoryKind
+from backend.channels.types import Channel, Delivery, NewChannel, Secrets
 from backend.deadlines.types import Calendar, CalendarAlarm, HolidayYear, Interval, SpecialDay
 from backend.routing.types import Fault, RuleDifference, RuleSet, RuleText, Trial
 from backend.tenancy.types import NewUnit
@@ -182,6 +184,57 @@ class HistoryReads(Protocol):
     ) -> Page[HistoryEntry]: ...
 
 
+class ChannelReads(Protocol):
+    """backend.channels.queries.ChannelQueries."""
+
+    async def channels(self, principal: OfficialPrincipal) -> tuple[Channel, ...]: ...
+
+    async def dead(self, principal: OfficialPrincipal, page: PageRequest) -> Page[Delivery]: ...
+
+    async def resend(
+        self, principal: OfficialPrincipal, deliveries: Sequence[UUID], idempotency: Idempotency
+    ) -> int: ...
+
+
+class ChannelChanges(Protocol):
+    """backend.channels.administration.ChannelService."""
+
+    async def create(
+        self, principal: OfficialPrincipal, new: NewChannel, idempotency: Idempotency
+    ) -> tuple[Done, Secrets]: ...
+
+    async def rotate(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        purpose: str,
+        overlap_hours: int,
+        secret: str | None,
+        idempotency: Idempotency,
+    ) -> tuple[Done, Secrets]: ...
+
+    async def change(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        name: str,
+        callback_url: str | None,
+        rate_amount: int,
+        rate_seconds: int,
+        idempotency: Idempotency,
+    ) -> Done: ...
+
+    async def suspend(
+        self, principal: OfficialPrincipal, code: str, expected_version: int, idempotency: Idempotency
+    ) -> Done: ...
+
+    async def resume(
+        self, principal: OfficialPrincipal, code: str, expected_version: int, idempotency: Idempotency
+    ) -> Done: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registers:
     """All that resolvers of the registers may call, beside the public reads of units and categories."""
@@ -193,3 +246,5 @@ class Registers:
     calendars: CalendarReads
     calendar_changes: CalendarChanges
     history: HistoryReads
+    channels: ChannelReads
+    channel_changes: ChannelChanges

@@ -32,6 +32,7 @@ KINDS = {
     RULES: domain.HistoryKind.ROUTING_RULES,
     CALENDAR: domain.HistoryKind.CALENDAR,
     YEAR: domain.HistoryKind.HOLIDAY_YEAR,
+    "Channel": domain.HistoryKind.CHANNEL,
 }
 """Types whose objects have a history, by the kind in their global ids."""
 

@@ -10,6 +10,7 @@ from graphql_schema.calendar_changes import CalendarMutation
 from graphql_schema.calendars import CalendarQuery
 from graphql_schema.category_changes import CategoryMutation
 from graphql_schema.changes import ChangeQuery, ChangeSubscription
+from graphql_schema.channels import ChannelMutation, ChannelQuery
 from graphql_schema.citizens import CitizenMutation, CitizenQuery
 from graphql_schema.deadline_changes import DeadlineMutation
 from graphql_schema.deadlines import DeadlineQuery
@@ -49,6 +50,7 @@ QUERIES = (
     CalendarQuery,
     DeadlineQuery,
     HistoryQuery,
+    ChannelQuery,
     StatisticsQuery,
     PublicFiguresQuery,
     NodeQuery,
@@ -65,6 +67,7 @@ MUTATIONS = (
     CategoryMutation,
     RoutingRulesMutation,
     CalendarMutation,
+    ChannelMutation,
     DeadlineMutation,
     CitizenMutation,
     RecoveryMutation,

@@ -196,7 +196,7 @@ def services_of(parts: Parts) -> Services:
         account_changes=officials,
         resets=ResetService(officials, new_uuid, secrets.token_bytes),
         reviews=ReviewService(officials),
-        registers=registers_of(database, policy, clock, new_uuid),
+        registers=registers_of(database, policy, clock, new_uuid, parts.settings.channels),
         statistics=statistics_of(database, policy, clock),
         deadlines=deadlines_of(database, policy, clock, new_uuid),
         redactions=redactions_of(parts),

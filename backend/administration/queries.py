@@ -20,6 +20,7 @@ REGISTER_OF = {
     HistoryKind.ROUTING_RULES: Register.ROUTING,
     HistoryKind.CALENDAR: Register.CALENDARS,
     HistoryKind.HOLIDAY_YEAR: Register.CALENDARS,
+    HistoryKind.CHANNEL: Register.CHANNELS,
     HistoryKind.DEADLINE_RULES: Register.DEADLINES,
 }
 _HISTORY = """

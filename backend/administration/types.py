@@ -17,6 +17,7 @@ class Register(StrEnum):
     CATEGORIES = "categories"
     ROUTING = "routing"
     CALENDARS = "calendars"
+    CHANNELS = "channels"
     DEADLINES = "deadlines"
 
 
@@ -28,6 +29,7 @@ class HistoryKind(StrEnum):
     ROUTING_RULES = "routing_rules"
     CALENDAR = "calendar"
     HOLIDAY_YEAR = "holiday_year"
+    CHANNEL = "channel"
     DEADLINE_RULES = "deadline_rules"
 
 

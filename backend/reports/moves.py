@@ -16,7 +16,7 @@ from backend.reports.errors import (
 )
 from backend.reports.limits import checked_text
 from backend.reports.models import ReportRow
-from backend.reports.store import is_rated, refusal_of, unit_that_takes_reports
+from backend.reports.store import is_rated, refusal_of, unit_after_returns, unit_that_takes_reports
 from backend.reports.transitions import after
 from backend.reports.types import CITIZENS_WORD, ClosingReason, ReportState, ReportStep
 from foundation.database.unit_of_work import UnitOfWork
@@ -108,7 +108,7 @@ async def _forward(work: UnitOfWork, report: ReportRow, move: Move, now: datetim
         raise UnknownUnit
     if target == report.handler_id:
         raise SameUnit
-    report.handler_id = target
+    report.handler_id = await unit_after_returns(work, report, target)
 
 
 async def _close(

@@ -88,7 +88,10 @@ class ReportService:
         note: str,
         idempotency: Idempotency,
     ) -> Changed:
-        """Hand the report over to another unit of the city. Raises SameUnit, UnknownUnit beside the rest."""
+        """Hand the report over to another unit of the city; sent to and fro, it goes to the level above.
+
+        Raises SameUnit, UnknownUnit beside the rest.
+        """
         move = Move(ReportStep.FORWARDED, code, expected_version, note, "note", to_unit)
         return await self._take(principal, move, idempotency)
 

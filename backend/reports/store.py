@@ -18,6 +18,8 @@ from foundation.ids import NewId, is_unit_code
 from foundation.vietnamese import words
 
 FAN_OUT = "reports.fan_out"
+MOST_RETURNS = 2
+"""How often units may send a report to one and the same unit; the next time it goes to the level above."""
 
 _SEEN = text(
     """
@@ -46,6 +48,13 @@ _LEGAL_REASON = text(
     """
     SELECT closing_reason FROM reports.legal_reason
     WHERE code = :code AND from_day <= :day AND (until_day IS NULL OR until_day >= :day)
+    """
+)
+_RETURNS = text(
+    """
+    SELECT (SELECT count(*) FROM reports.timeline t WHERE t.report_id = :report AND t.kind = 'forwarded'
+        AND t.to_unit_id = :target) AS times,
+      (SELECT u.parent_id FROM tenancy.unit u WHERE u.id = :handler) AS above
     """
 )
 _INDEX_WORDS = text("SELECT reports.index_words(:id, cast(:words AS text[]))")
@@ -126,6 +135,20 @@ async def unit_that_takes_reports(work: UnitOfWork, code: str, now: datetime) ->
     row = await work.connection.execute(_TAKES_REPORTS, {"code": code, "day": now.astimezone(HANOI).date()})
     unit: int | None = row.scalar()
     return unit
+
+
+async def unit_after_returns(work: UnitOfWork, report: ReportRow, target: int) -> int:
+    """`target`, or the unit above the handler when the report was sent to `target` often enough already.
+
+    Two units that send a report to and fro do not agree; the level above, which is the city at last, decides.
+    City level itself is not limited: it has nobody above.
+    """
+    principal = work.principal
+    if isinstance(principal, OfficialPrincipal) and principal.city_level:
+        return target
+    asked = {"report": report.id, "target": target, "handler": report.handler_id}
+    row = (await work.connection.execute(_RETURNS, asked)).one()
+    return target if row.times < MOST_RETURNS or row.above is None else int(row.above)
 
 
 async def write_step(work: UnitOfWork, report: ReportRow, taken: StepTaken, new_id: NewId) -> None:

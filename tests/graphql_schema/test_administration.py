@@ -100,6 +100,8 @@ def _served() -> Iterator[tuple[Api, Told]]:
             calendars=told,
             calendar_changes=told,
             history=told,
+            channels=told,
+            channel_changes=told,
         )
     )
     with api.client:
