@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
+from backend.administration.types import Done
 from backend.deadlines.types import (
     DueReport,
     DueScope,
+    Fault,
     Forecast,
     Paused,
     PauseReason,
     ReportDeadlines,
+    RuleSet,
+    RuleText,
+    Trial,
     Urgency,
 )
 from foundation.idempotency import Idempotency
@@ -48,9 +54,60 @@ class DeadlineChanges(Protocol):
     ) -> Paused: ...
 
 
+class DeadlineRuleReads(Protocol):
+    """backend.deadlines.rule_queries.DeadlineRuleQueries."""
+
+    async def rule_sets(
+        self, principal: OfficialPrincipal, first: int, before: int | None
+    ) -> tuple[tuple[RuleSet, ...], bool]: ...
+
+    async def rule_set(self, principal: OfficialPrincipal, number: int) -> RuleSet: ...
+
+    async def rules(
+        self, principal: OfficialPrincipal, number: int, first: int, after: str | None
+    ) -> tuple[tuple[RuleText, ...], bool]: ...
+
+    async def faults(self, principal: OfficialPrincipal, number: int) -> tuple[Fault, ...]: ...
+
+    async def trial(self, principal: OfficialPrincipal, number: int, days: int) -> Trial: ...
+
+
+class DeadlineRuleChanges(Protocol):
+    """backend.deadlines.rule_sets.DeadlineRuleService."""
+
+    async def draft(
+        self, principal: OfficialPrincipal, copy_of: int | None, note: str, idempotency: Idempotency
+    ) -> Done: ...
+
+    async def change(
+        self,
+        principal: OfficialPrincipal,
+        number: int,
+        expected_version: int,
+        put: Sequence[RuleText],
+        remove: Sequence[str],
+        idempotency: Idempotency,
+    ) -> Done: ...
+
+    async def activate(
+        self,
+        principal: OfficialPrincipal,
+        number: int,
+        expected_version: int,
+        from_day: date,
+        idempotency: Idempotency,
+    ) -> Done: ...
+
+    async def discard(
+        self, principal: OfficialPrincipal, number: int, expected_version: int, idempotency: Idempotency
+    ) -> Done: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Clocks of reports: read and changed."""
+    """Clocks of reports and rules: read and changed."""
 
     reads: DeadlineReads
     changes: DeadlineChanges
+    rules: DeadlineRuleReads
+    rule_changes: DeadlineRuleChanges

@@ -7,6 +7,8 @@ from backend.citizens.types import PhoneStanding, RecoveryState
 from backend.deadlines.types import ClockKind as DeadlineKind
 from backend.deadlines.types import ClockState as DeadlineState
 from backend.deadlines.types import DayKind, DueScope, LengthUnit, Urgency, YearState
+from backend.deadlines.types import FaultKind as DeadlineFaultKind
+from backend.deadlines.types import RuleSetState as DeadlineRulesState
 from backend.devices.types import DeviceState, NetworkKind
 from backend.media.types import MediaKind, MediaState, Size
 from backend.notifications.types import Fallback, Platform
@@ -20,7 +22,9 @@ __all__ = [
     "ChannelState",
     "ClosingReason",
     "DayKind",
+    "DeadlineFaultKind",
     "DeadlineKind",
+    "DeadlineRulesState",
     "DeadlineState",
     "DeviceState",
     "DueScope",
@@ -133,6 +137,16 @@ strawberry.enum(
 strawberry.enum(
     RecoveryState,
     description="Khôi phục: đã gửi mã, đang chờ, xong, bị từ chối. / How far a recovery in person is.",
+)
+strawberry.enum(
+    DeadlineRulesState,
+    name="DeadlineRulesState",
+    description="Bản nháp, đã áp dụng từ một ngày, đã bỏ. / A draft; in force from a day; given up.",
+)
+strawberry.enum(
+    DeadlineFaultKind,
+    name="DeadlineFaultKind",
+    description="Không có thời hạn; hoặc nêu đơn vị, lĩnh vực đã kết thúc. / No deadline; or what has ended.",
 )
 strawberry.enum(
     ChannelKind, description="Cách nói: Standard Webhooks, Zalo OA, Open311. / How a channel speaks."

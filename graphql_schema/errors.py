@@ -9,6 +9,7 @@ from backend.administration import errors as registers
 from backend.citizens import errors as citizens
 from backend.deadlines import errors as deadlines
 from backend.deadlines.errors import HoursOverlap as HoursOverlapRefusal
+from backend.deadlines.types import Fault as DeadlineFaultFound
 from backend.media.errors import TooManyFiles as TooManyFilesRefusal
 from backend.notifications.errors import NoAddress as NoAddressRefusal
 from backend.officials import errors as officials
@@ -21,7 +22,7 @@ from backend.tenancy import errors as tenancy
 from foundation import errors as refusals
 from foundation.errors import Refusal
 from foundation.identity import body_proofs
-from graphql_schema.enums import FaultKind, OfficialState, ReportState, ReportStep
+from graphql_schema.enums import DeadlineFaultKind, FaultKind, OfficialState, ReportState, ReportStep, Urgency
 from graphql_schema.sizes import rows
 
 INTERNAL = "common.internal"
@@ -272,6 +273,25 @@ class TooManyFiles(Problem):
     pass
 
 
+@strawberry.type(description="Một chỗ thiếu hoặc sai. / One gap or fault of a set of deadlines.")
+class DeadlineFault:
+    kind: DeadlineFaultKind
+    category_code: str | None = strawberry.field(
+        description="Null: lĩnh vực bất kỳ sau này. / Null: any category that is yet to come."
+    )
+    urgency: Urgency | None
+    place_code: str
+    rule_code: str | None = strawberry.field(description="Quy tắc sai. / The rule at fault, if one is.")
+
+
+@strawberry.type(
+    description="Bộ thời hạn còn thiếu hoặc sai: 20 chỗ đầu. / The set has gaps or faults: the first 20."
+)
+class IncompleteDeadlines(Problem):
+    count: int
+    faults: list[DeadlineFault] = strawberry.field(metadata=rows(20))
+
+
 @strawberry.type(
     description="Chưa xác minh số điện thoại. / The account's number is not proven: startPhoneProof."
 )
@@ -345,7 +365,7 @@ def _unit_in_use(refusal: tenancy.UnitInUse, common: dict[str, str]) -> Problem:
     )
 
 
-def _double_rule(refusal: routing.DoubleRule, common: dict[str, str]) -> Problem:
+def _double_rule(refusal: routing.DoubleRule | deadlines.DoubleRule, common: dict[str, str]) -> Problem:
     return DoubleRule(**common, first=refusal.first, second=refusal.second)
 
 
@@ -356,6 +376,22 @@ def _incomplete_rules(refusal: routing.IncompleteRules, common: dict[str, str]) 
 
 def _hours_overlap(refusal: HoursOverlapRefusal, common: dict[str, str]) -> Problem:
     return HoursOverlap(**common, weekday=refusal.weekday)
+
+
+def deadline_fault_of(fault: DeadlineFaultFound) -> DeadlineFault:
+    """A fault of a set of deadlines as the schema shows it."""
+    return DeadlineFault(
+        kind=fault.kind,
+        category_code=fault.category,
+        urgency=fault.urgency,
+        place_code=fault.place,
+        rule_code=fault.rule,
+    )
+
+
+def _incomplete_deadlines(refusal: deadlines.IncompleteRules, common: dict[str, str]) -> Problem:
+    faults = [deadline_fault_of(fault) for fault in refusal.faults]
+    return IncompleteDeadlines(**common, count=refusal.count, faults=faults)
 
 
 def _too_many_pauses(refusal: deadlines.TooManyPauses, common: dict[str, str]) -> Problem:
@@ -398,6 +434,9 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     routing.DoubleRule: (DoubleRule, _double_rule),
     routing.IncompleteRules: (IncompleteRules, _incomplete_rules),
     HoursOverlapRefusal: (HoursOverlap, _hours_overlap),
+    deadlines.NotADraft: (NotADraft, _plain(NotADraft)),
+    deadlines.DoubleRule: (DoubleRule, _double_rule),
+    deadlines.IncompleteRules: (IncompleteDeadlines, _incomplete_deadlines),
     deadlines.NotRunning: (DeadlineNotRunning, _plain(DeadlineNotRunning)),
     deadlines.AlreadyPaused: (AlreadyPaused, _plain(AlreadyPaused)),
     deadlines.NotPaused: (NotPaused, _plain(NotPaused)),

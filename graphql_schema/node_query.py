@@ -8,9 +8,10 @@ from foundation.errors import InvalidInput, NotFound
 from foundation.ids import GlobalIds, parse_report_code
 from graphql_schema.calendars import calendar_of, year_of
 from graphql_schema.context import GraphQLContext, Info
+from graphql_schema.deadline_rules import deadline_rules_of
 from graphql_schema.node import Node
 from graphql_schema.officials import account_of
-from graphql_schema.registers import CALENDAR, RULES, YEAR, number_of
+from graphql_schema.registers import CALENDAR, DEADLINES, RULES, YEAR, number_of
 from graphql_schema.reports import report_of
 from graphql_schema.routing import category_of
 from graphql_schema.routing_rules import rule_set_of
@@ -47,6 +48,12 @@ async def _rules(context: GraphQLContext, code: str) -> Node:
     return rule_set_of(await context.services.registers.rules.rule_set(official, number))
 
 
+async def _deadlines(context: GraphQLContext, code: str) -> Node:
+    async with context.parsing("deadline.rules"):
+        official, number = context.official(), number_of(code)
+    return deadline_rules_of(await context.services.deadlines.rules.rule_set(official, number))
+
+
 async def _calendar(context: GraphQLContext, code: str) -> Node:
     async with context.parsing("calendar.read"):
         official = context.official()
@@ -67,6 +74,7 @@ _FINDERS = {
     RULES: _rules,
     CALENDAR: _calendar,
     YEAR: _year,
+    DEADLINES: _deadlines,
 }
 
 

@@ -26,6 +26,7 @@ REACHING_FAR = step_up("aal2", timedelta(minutes=15))
 """What moves many reports at once: an unlocked tablet is not enough."""
 
 RULES, CALENDAR, YEAR = "RoutingRules", "WorkingCalendar", "HolidayYear"
+DEADLINES = "DeadlineRules"
 KINDS = {
     "Unit": domain.HistoryKind.UNIT,
     "Category": domain.HistoryKind.CATEGORY,
@@ -33,6 +34,7 @@ KINDS = {
     CALENDAR: domain.HistoryKind.CALENDAR,
     YEAR: domain.HistoryKind.HOLIDAY_YEAR,
     "Channel": domain.HistoryKind.CHANNEL,
+    DEADLINES: domain.HistoryKind.DEADLINE_RULES,
 }
 """Types whose objects have a history, by the kind in their global ids."""
 

@@ -13,6 +13,8 @@ from graphql_schema.changes import ChangeQuery, ChangeSubscription
 from graphql_schema.channels import ChannelMutation, ChannelQuery
 from graphql_schema.citizens import CitizenMutation, CitizenQuery
 from graphql_schema.deadline_changes import DeadlineMutation
+from graphql_schema.deadline_rule_changes import DeadlineRulesMutation
+from graphql_schema.deadline_rules import DeadlineRulesQuery
 from graphql_schema.deadlines import DeadlineQuery
 from graphql_schema.devices import DeviceMutation, DeviceQuery
 from graphql_schema.media import MediaMutation
@@ -49,6 +51,7 @@ QUERIES = (
     RoutingRulesQuery,
     CalendarQuery,
     DeadlineQuery,
+    DeadlineRulesQuery,
     HistoryQuery,
     ChannelQuery,
     StatisticsQuery,
@@ -71,6 +74,7 @@ MUTATIONS = (
     DeadlineMutation,
     CitizenMutation,
     RecoveryMutation,
+    DeadlineRulesMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 

@@ -37,7 +37,7 @@ from foundation.recording import AuditEvent
 FAN_OUT = "reports.fan_out"
 MOST_PAUSES = 3
 """Of a report, by officers."""
-_CODE = re.compile(r"[a-z][a-z_]{1,39}")
+_CODE = re.compile(r"[a-z][a-z_]{1,31}")
 ORDER = {level: place for place, level in enumerate(Urgency)}
 
 _COLUMNS = """

@@ -285,7 +285,9 @@ class QuietDeadlines:
 
 def every(rest: Any, **given: Any) -> Services:
     """Services for a test: those given, and `rest` in the place of every other."""
-    given.setdefault("deadlines", Deadlines(reads=QuietDeadlines(), changes=rest))
+    given.setdefault(
+        "deadlines", Deadlines(reads=QuietDeadlines(), changes=rest, rules=rest, rule_changes=rest)
+    )
     return Services(**{field.name: given.get(field.name, rest) for field in fields(Services)})
 
 

@@ -32,7 +32,7 @@ CREATE TABLE deadlines.rule (
 );
 -- Why an officer may stop the handling clock, and how long at most.
 CREATE TABLE deadlines.pause_reason (
-  code text COLLATE "C" PRIMARY KEY CHECK (code ~ '^[a-z][a-z_]{1,39}$'),
+  code text COLLATE "C" PRIMARY KEY CHECK (code ~ '^[a-z][a-z_]{1,31}$'),
   name_vi text NOT NULL CHECK (length(name_vi) BETWEEN 1 AND 200),
   name_en text NOT NULL CHECK (length(name_en) BETWEEN 1 AND 200),
   longest text NOT NULL CHECK (longest ~ '^[1-9][0-9]{0,2}[hd]$'),
@@ -274,13 +274,15 @@ REVOKE ALL ON FUNCTION deadlines.people_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION deadlines.people_of TO backend_worker;
 
 -- The latest stopped clocks since a moment, without report or person, for the trial of a draft.
+-- `halts`: beginnings and ends of what stopped the clock, in turn.
 CREATE FUNCTION deadlines.stopped_since(since timestamptz, most int)
 RETURNS TABLE (category text, ward_id int, kind text, urgency text, started_at timestamptz, stopped_at timestamptz,
-  late boolean, pauses tstzmultirange)
+  late boolean, halts timestamptz[])
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   SELECT r.category, r.ward_id, c.kind, c.urgency, c.started_at, c.stopped_at, c.late,
-    coalesce((SELECT range_agg(tstzrange(p.started_at, coalesce(p.ended_at, p.until_at)))
-              FROM deadlines.pause p WHERE p.report_id = c.report_id), '{}')
+    c.waited || coalesce((SELECT array_agg(h.at ORDER BY p.started_at, h.at)
+      FROM deadlines.pause p, unnest(ARRAY[p.started_at, coalesce(p.ended_at, p.until_at)]) h(at)
+      WHERE p.report_id = c.report_id AND p.started_at >= c.started_at AND p.started_at < c.stopped_at), '{}')
   FROM (SELECT * FROM deadlines.clock k WHERE k.stopped_at >= since ORDER BY k.stopped_at DESC
         LIMIT least(most, 5000)) c
   JOIN reports.report r ON r.id = c.report_id

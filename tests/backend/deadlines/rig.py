@@ -5,15 +5,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from backend.administration.service import AdministrationService
+from backend.deadlines.countdown import DeadlineQueries
 from backend.deadlines.following import DeadlineFollowing
 from backend.deadlines.pauses import DeadlineService
 from backend.deadlines.reminding import DeadlineReminders
+from backend.deadlines.rule_queries import DeadlineRuleQueries
+from backend.deadlines.rule_sets import DeadlineRuleService
 from backend.reports.types import Changed, ClosingReason
 from foundation.clock import HANOI
 from foundation.identity.principal import OfficialPrincipal
 from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
 from services.seed import load_people
+from tests.backend.offices import Office, office_of
 from tests.backend.world import HOAN_KIEM, OFFICIALS, POLICIES, World, change_ids, connect, key, session
 from tests.parts import Database
 
@@ -39,6 +44,10 @@ class Rig:
     following: DeadlineFollowing
     reminders: DeadlineReminders
     service: DeadlineService
+    queries: DeadlineQueries
+    rules: DeadlineRuleService
+    found_rules: DeadlineRuleQueries
+    office: Office
     followed: int = 0
 
     async def head(self) -> OfficialPrincipal:
@@ -147,4 +156,8 @@ def rig_of(world: World, database: Database) -> Rig:
         following=DeadlineFollowing(worker, policy, world.clock, new_uuid),
         reminders=DeadlineReminders(worker, policy, world.notifications, world.clock, new_uuid),
         service=DeadlineService(world.database, policy, world.clock, new_uuid),
+        queries=DeadlineQueries(world.database, policy, world.clock),
+        rules=DeadlineRuleService(AdministrationService(world.database, policy, world.clock, new_uuid)),
+        found_rules=DeadlineRuleQueries(world.database, policy, world.clock),
+        office=office_of(world, database),
     )
