@@ -305,6 +305,8 @@ class PushSettings(Section, frozen=True):
     """Another server that speaks FCM HTTP v1; production takes none."""
     seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
     """The longest silence."""
+    claim_seconds: Annotated[int, msgspec.Meta(ge=5, le=600)] = 180
+    """How long a worker has what it is sending to itself: longer than 500 messages can take."""
 
 
 class MailSettings(Section, frozen=True):

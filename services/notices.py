@@ -1,13 +1,17 @@
 """The ways by which notices go out, as far as the settings name them."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from backend.citizens.sms import HttpSmsGateway, SmsPort, SmsRefused, SmsUnavailable
 from backend.notifications.letters import SmtpLetters
 from backend.notifications.push import FcmPush, Outcome
-from backend.notifications.sending import Ways
+from backend.notifications.sending import CLAIM, DeliveryService, Ways
 from foundation.clock import Clock
+from foundation.database.database import Database
+from foundation.ids import new_uuid
 from foundation.phones import Phone, PhoneSeal
+from foundation.policy.engine import PolicyEngine
 from foundation.settings import WorkerSettings
 
 # Without diacritics: a message is then 160 characters, not 70. No link, and nothing of what it is about.
@@ -29,6 +33,14 @@ class NoticeSms:
         except SmsRefused:
             return Outcome.REFUSED
         return Outcome.SENT
+
+
+def sending_of(
+    settings: WorkerSettings, database: Database, policy: PolicyEngine, clock: Clock
+) -> DeliveryService:
+    """What sends notices."""
+    claim = CLAIM if settings.push is None else timedelta(seconds=settings.push.claim_seconds)
+    return DeliveryService(database, policy, clock, new_uuid, ways_of(settings, clock), claim)
 
 
 def ways_of(settings: WorkerSettings, clock: Clock) -> Ways:

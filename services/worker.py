@@ -23,7 +23,6 @@ from backend.media import jobs as media_jobs
 from backend.media.store import store_of
 from backend.notifications import jobs as notification_jobs
 from backend.notifications.heads import HeadNotices
-from backend.notifications.sending import DeliveryService
 from backend.notifications.service import NotificationService
 from backend.officials import jobs as official_jobs
 from backend.officials.upkeep import OfficialUpkeep
@@ -45,7 +44,7 @@ from services.channel_routes import deliveries_of
 from services.citizens import upkeep_of
 from services.disk_alarm import DiskAlarm
 from services.job_metrics import calendar_sample, counted, queue_sample
-from services.notices import ways_of
+from services.notices import sending_of
 from services.observing import disks_of, observed
 
 CONCURRENCY = 4
@@ -94,8 +93,7 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
         reactions["channels"] = deliveries.announce
         channel_jobs.register(app, deliveries, database, clock)
     change_jobs.register(app, reactions, new_uuid)
-    ways = ways_of(settings, clock)
-    notification_jobs.register(app, DeliveryService(database, policy, clock, new_uuid, ways), new_uuid)
+    notification_jobs.register(app, sending_of(settings, database, policy, clock), new_uuid)
     hand_over.register(app, hand_over.HandOver(database, policy, clock, new_uuid))
     statistics_jobs.register(app, database)
     deadline_jobs.register(

@@ -87,13 +87,20 @@ class DeliveryService:
     """Sends one delivery, and others that are due with it."""
 
     def __init__(
-        self, database: Database, policy: PolicyEngine, clock: Clock, new_id: NewId, ways: Ways
+        self,
+        database: Database,
+        policy: PolicyEngine,
+        clock: Clock,
+        new_id: NewId,
+        ways: Ways,
+        claim: timedelta = CLAIM,
     ) -> None:
         self._database = database
         self._policy = policy
         self._clock = clock
         self._new_id = new_id
         self._ways = ways
+        self._claimed = claim
 
     async def send(self, principal: SystemPrincipal, delivery_id: UUID) -> None:
         """Send it, unless it is done or another job has it. Raises Forbidden when the job may not."""
@@ -161,7 +168,7 @@ class DeliveryService:
         return claimed
 
     async def _begin(self, work: UnitOfWork, item: _Item, channel: Channel, now: datetime) -> _Item:
-        claim = {"id": item.id, "channel": channel.value, "until": now + CLAIM}
+        claim = {"id": item.id, "channel": channel.value, "until": now + self._claimed}
         await work.connection.execute(sql.CLAIM, claim)
         targets: list[UUID | None] = [None]
         if channel is Channel.PUSH:
