@@ -43,6 +43,11 @@ INSERT INTO changes.change (id, kind, resource, version, at, units, citizen_id)
 SELECT uuidv7(), 'report.killed', 'report:' || c.code, 2, now(), c.visible_units, p.id
 FROM chosen c JOIN people p ON p.n = c.n %% %(people)s
 """
+# What a submitted report has: other features reckon from its first step.
+_STEPS = """
+INSERT INTO reports.timeline (id, report_id, version, at, kind, to_state, to_unit_id, actor_kind)
+SELECT uuidv7(), r.id, 1, now(), 'submitted', 'received', r.handler_id, 'system' FROM reports.report r
+"""
 _JOBS = """
 INSERT INTO jobs.procrastinate_jobs (queue_name, task_name, args)
 SELECT 'default', 'reports.fan_out', jsonb_build_object('change_id', id) FROM changes.change
@@ -94,7 +99,7 @@ def run_killed(
     superuser.execute("SET search_path = jobs")
     fill(superuser, jobs)
     people = max(jobs // 15, 1)
-    for statement in (_PEOPLE, _WISHES, _TOKENS, _CHANGES, _JOBS):
+    for statement in (_PEOPLE, _WISHES, _TOKENS, _CHANGES, _STEPS, _JOBS):
         superuser.execute(statement.encode(), {"jobs": jobs, "people": people} if "%(" in statement else None)
     account, taken, settings = folder / "account.json", folder / "taken.jsonl", folder / "worker.toml"
     url = f"http://127.0.0.1:{port}"
@@ -126,31 +131,47 @@ def run_killed(
 
 
 def _work(superuser: psycopg.Connection, settings: Path, folder: Path, kills: int, most: float) -> int:
-    """Keep workers at work until nothing is left; how many were killed."""
-    deadline, dice, killed = time.monotonic() + most + 15 * kills, random.Random(7), 0
+    """Keep workers at work until nothing is left; how many were killed.
+
+    A worker is killed whenever the work has come to a point that was drawn at random, so on any machine in
+    the middle of it.
+    """
+    deadline, dice = time.monotonic() + most + 15 * kills, random.Random(7)
+    whole = 2 * _count(superuser, "changes.change WHERE kind = 'report.killed'")
+    points = sorted(dice.uniform(0.02, 0.9) * whole for _ in range(kills))
     with (folder / "workers.log").open("ab") as log:
         workers = [_start(settings, log) for _ in range(WORKERS)]
         try:
             while _left(superuser):
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"left after {killed} kills: {_left(superuser)}")
-                time.sleep(dice.uniform(1.0, 6.0))
-                if killed < kills:
-                    victim = dice.randrange(WORKERS)
-                    workers[victim].send_signal(signal.SIGKILL)
-                    workers[victim].wait()
-                    workers[victim] = _start(settings, log)
-                    killed += 1
+                    raise TimeoutError(f"{len(points)} kills to come, left: {_left(superuser)}")
+                time.sleep(dice.uniform(0.0, 0.1))
+                if points and _done(superuser) >= points[0]:
+                    points.pop(0)
+                    victim = workers.pop(0)  # the older one: it is in the middle of something
+                    victim.send_signal(signal.SIGKILL)
+                    victim.wait()
+                    workers.append(_start(settings, log))
         finally:
             for worker in workers:
                 worker.kill()
                 worker.wait()
-    return killed
+    return kills - len(points)
 
 
 def _start(settings: Path, log: Any) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "services.worker", "--settings", str(settings)]
     return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+
+
+def _count(superuser: psycopg.Connection, rows: str) -> int:
+    row = superuser.execute(f"SELECT count(*) FROM {rows}".encode()).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _done(superuser: psycopg.Connection) -> int:
+    told = _count(superuser, "notifications.inbox WHERE kind = 'report.killed'")
+    return told + _count(superuser, "notifications.delivery WHERE done_at IS NOT NULL")
 
 
 def _left(superuser: psycopg.Connection) -> tuple[int, ...]:
