@@ -1,7 +1,7 @@
 """Memory of one api process after 100,000 requests, against the same process after 1,000.
 
-The GraphQL route is called as an ASGI application without a socket, in a process of its own: lists of 50 reports.
-Nobody signs in here.
+The GraphQL route is called as an ASGI application without a socket, in a process of its own: lists of 50
+reports. Nobody signs in here.
 """
 
 import asyncio
