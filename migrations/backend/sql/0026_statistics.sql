@@ -245,13 +245,15 @@ GRANT EXECUTE ON FUNCTION statistics.roll_up TO backend_worker;
 -- Nobody writes reports meanwhile. For the owner alone.
 CREATE FUNCTION statistics.recount() RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  kept jsonb;
 BEGIN
   LOCK TABLE reports.report, deadlines.clock IN SHARE MODE;
-  CREATE TEMP TABLE kept ON COMMIT DROP AS
-  SELECT f.unit_id, f.day, f.category, sum(f.ratings) AS ratings, sum(f.rating_sum) AS rating_sum FROM (
+  SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') INTO kept FROM (
+    SELECT f.unit_id, f.day, f.category, sum(f.ratings) AS ratings, sum(f.rating_sum) AS rating_sum FROM (
     SELECT d.unit_id, d.day, d.category, d.ratings, d.rating_sum FROM statistics.daily d WHERE d.unit_id <> 0
     UNION ALL SELECT d.unit_id, d.day, d.category, d.ratings, d.rating_sum FROM statistics.flow d) f
-  GROUP BY 1, 2, 3 HAVING sum(f.ratings) <> 0;
+  GROUP BY 1, 2, 3 HAVING sum(f.ratings) <> 0) r;
   TRUNCATE statistics.delta, statistics.standing, statistics.daily, statistics.monthly;
   INSERT INTO statistics.standing
   SELECT u.id, r.category, r.state, count(*) FROM reports.report r
@@ -268,7 +270,8 @@ BEGIN
     WHERE c.kind = 'handle' AND c.stopped_at IS NOT NULL
     UNION ALL
     -- Ratings are kept elsewhere, by the day: what was summed up of them stays.
-    SELECT k.unit_id, k.day, k.category, 0, 0, 0, 0, k.ratings, k.rating_sum FROM pg_temp.kept k
+    SELECT k.unit_id, k.day, k.category, 0, 0, 0, 0, k.ratings, k.rating_sum FROM jsonb_to_recordset(kept)
+      AS k(unit_id int, day date, category text, ratings int, rating_sum int)
     UNION ALL
     SELECT t.to_unit_id, statistics.day_of(t.at), r.category, 0, 1, 0, 0, 0, 0
     FROM reports.timeline t JOIN reports.report r ON r.id = t.report_id WHERE t.kind = 'closed'
