@@ -30,28 +30,36 @@ SELECT category, state, sum(reports)::bigint AS reports FROM (
   SELECT category, state, reports FROM statistics.move WHERE {_OF_UNITS} AND {_CATEGORY}) s
 GROUP BY category, state HAVING sum(reports) <> 0
 """  # noqa: S608 - constants of this file
-# A page of units, then theirs alone. $3, $4 the period, $5, $6 its whole months, $7, $8 after, $9 how many.
+# A page of units, then theirs alone, each table read once. $3, $4 the period, $5, $6 its whole months,
+# $7, $8 after, $9 how many.
+_OF_PAGE = "unit_id = ANY ((SELECT ids FROM those)::int[])"
 UNITS = f"""
-SELECT u.id, u.code, u.name, u.name_key, s.open, {", ".join(f"f.{name}" for name in _TALLY)}
-FROM (SELECT id, code, name, name_key FROM tenancy.unit
-      WHERE id = ANY($1::int[]) AND ($7::text IS NULL OR (name_key, id) > ($7, $8::int))
-      ORDER BY name_key, id LIMIT $9) u
-CROSS JOIN LATERAL (SELECT {_SUMS} FROM (
-  SELECT {_COLUMNS} FROM statistics.monthly
-  WHERE unit_id = u.id AND day >= $5::date AND day < $6::date AND {_CATEGORY}
+WITH page AS MATERIALIZED (
+  SELECT id, code, name, name_key FROM tenancy.unit
+  WHERE id = ANY($1::int[]) AND ($7::text IS NULL OR (name_key, id) > ($7, $8::int))
+  ORDER BY name_key, id LIMIT $9
+), those AS MATERIALIZED (SELECT array_agg(id) AS ids FROM page
+), f AS (SELECT unit_id, {_SUMS} FROM (
+  SELECT unit_id, {_COLUMNS} FROM statistics.monthly
+  WHERE {_OF_PAGE} AND day >= $5::date AND day < $6::date AND {_CATEGORY}
   UNION ALL
-  SELECT {_COLUMNS} FROM statistics.daily
-  WHERE unit_id = u.id AND day >= $3::date AND day < least($5::date, $4::date + 1) AND {_CATEGORY}
+  SELECT unit_id, {_COLUMNS} FROM statistics.daily
+  WHERE {_OF_PAGE} AND day >= $3::date AND day < least($5::date, $4::date + 1) AND {_CATEGORY}
   UNION ALL
-  SELECT {_COLUMNS} FROM statistics.daily
-  WHERE unit_id = u.id AND day BETWEEN $6::date AND $4::date AND {_CATEGORY}
+  SELECT unit_id, {_COLUMNS} FROM statistics.daily
+  WHERE {_OF_PAGE} AND day BETWEEN $6::date AND $4::date AND {_CATEGORY}
   UNION ALL
-  SELECT {_COLUMNS} FROM statistics.flow
-  WHERE unit_id = u.id AND day BETWEEN $3::date AND $4::date AND {_CATEGORY}) p) f
-CROSS JOIN LATERAL (SELECT coalesce(sum(reports), 0)::bigint AS open FROM (
-  SELECT reports FROM statistics.standing WHERE unit_id = u.id AND state <> 'closed' AND {_CATEGORY}
+  SELECT unit_id, {_COLUMNS} FROM statistics.flow
+  WHERE {_OF_PAGE} AND day BETWEEN $3::date AND $4::date AND {_CATEGORY}) p GROUP BY unit_id
+), s AS (SELECT unit_id, sum(reports)::bigint AS open FROM (
+  SELECT unit_id, reports FROM statistics.standing WHERE {_OF_PAGE} AND state <> 'closed' AND {_CATEGORY}
   UNION ALL
-  SELECT reports FROM statistics.move WHERE unit_id = u.id AND state <> 'closed' AND {_CATEGORY}) o) s
+  SELECT unit_id, reports FROM statistics.move WHERE {_OF_PAGE} AND state <> 'closed' AND {_CATEGORY}) o
+  GROUP BY unit_id
+)
+SELECT u.id, u.code, u.name, u.name_key, coalesce(s.open, 0) AS open,
+  {", ".join(f"coalesce(f.{name}, 0) AS {name}" for name in _TALLY)}
+FROM page u LEFT JOIN f ON f.unit_id = u.id LEFT JOIN s ON s.unit_id = u.id
 ORDER BY u.name_key, u.id
 """  # noqa: S608 - constants of this file
 # The units asked for by code, and with $2 everything below them. `root`: all of the city.
