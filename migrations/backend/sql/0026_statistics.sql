@@ -140,6 +140,18 @@ BEGIN
   END IF;
 END $$;
 
+-- Who rates once more after a reopening takes the place of his first rating.
+CREATE FUNCTION statistics.note_rated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  PERFORM statistics.note_rating(NEW.report_id, NEW.stars, (SELECT t.stars FROM reports.timeline t
+    WHERE t.report_id = NEW.report_id AND t.stars IS NOT NULL AND t.version < NEW.version
+    ORDER BY t.version DESC LIMIT 1), NEW.at);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER timeline_figures AFTER INSERT ON reports.timeline FOR EACH ROW
+  WHEN (NEW.kind = 'rated') EXECUTE FUNCTION statistics.note_rated();
+
 -- A clock of handling stopped: in time or late, where it was stopped.
 CREATE FUNCTION statistics.note_clock() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -234,8 +246,8 @@ BEGIN
   END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION statistics.day_of, statistics.unknown, statistics.note_report, statistics.note_clock,
-  statistics.note_rating, statistics.roll_up FROM PUBLIC;
+REVOKE ALL ON FUNCTION statistics.day_of, statistics.unknown, statistics.note_report, statistics.note_rated,
+  statistics.note_clock, statistics.note_rating, statistics.roll_up FROM PUBLIC;
 GRANT USAGE ON SCHEMA statistics TO backend_app, backend_city, backend_worker;
 GRANT SELECT ON statistics.delta, statistics.standing, statistics.daily, statistics.monthly, statistics.flow,
   statistics.move TO backend_app, backend_city;

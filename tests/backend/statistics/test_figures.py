@@ -9,9 +9,18 @@ from backend.statistics.queries import READ
 from backend.statistics.types import Period, Tally, Wanted
 from foundation.errors import Forbidden, InvalidInput, NotFound
 from tests.backend.statistics.conftest import THIS_DAY, TODAY, Bureau
-from tests.backend.world import CITY, CONSTRUCTION, HOAN_KIEM, SOC_SON, key
+from tests.backend.world import CITY, CONSTRUCTION, HOAN_KIEM, SOC_SON, key, show_evidence
 
 WHOLE_TABLES = ("standing", "daily", "monthly")
+
+
+async def _close(bureau: Bureau, code: str, version: int) -> int:
+    """Minh closes it with evidence; the version after it."""
+    world = bureau.world
+    show_evidence(bureau.database.settings(bureau.database.superuser), code, world.clock.now())
+    minh = await world.official("minh")
+    done = await world.reports.close(minh, code, version, ClosingReason.RESOLVED, None, None, key())
+    return done.version
 
 
 async def _worked_on(bureau: Bureau) -> None:
@@ -21,7 +30,7 @@ async def _worked_on(bureau: Bureau) -> None:
     closed, forwarded = await world.submitted(), await world.submitted(category="road")
     minh = await world.official("minh")
     accepted = await world.reports.accept(minh, closed.code, closed.version, key())
-    await world.reports.close(minh, closed.code, accepted.version, ClosingReason.RESOLVED, None, key())
+    await _close(bureau, closed.code, accepted.version)
     at = await world.queries.one(minh, forwarded.code)
     target = CONSTRUCTION if at.handler.code == HOAN_KIEM else HOAN_KIEM
     sender = minh if at.handler.code == HOAN_KIEM else await world.official("ha")
@@ -79,7 +88,7 @@ async def test_closing_counts_on_its_own_day(bureau: Bureau) -> None:
     minh = await world.official("minh")
     accepted = await world.reports.accept(minh, report.code, report.version, key())
     world.clock.advance(timedelta(days=1))
-    await world.reports.close(minh, report.code, accepted.version, ClosingReason.RESOLVED, None, key())
+    await _close(bureau, report.code, accepted.version)
     seen = await bureau.figures(period=Period(TODAY, TODAY + timedelta(days=1)))
     assert [(day.tally.received, day.tally.closed) for day in seen.days] == [(1, 0), (0, 1)]
     assert (seen.open, seen.standing) == (0, {ReportState.CLOSED: 1})
@@ -133,6 +142,24 @@ async def test_a_rating_counts_once_and_a_new_one_takes_its_place(bureau: Bureau
     bureau.rows(note.format(5, 2))
     seen = (await bureau.figures()).now
     assert (seen.ratings, seen.satisfaction) == (1, 5.0)
+
+
+async def test_what_a_citizen_rates_counts_where_it_was_closed(bureau: Bureau) -> None:
+    world = bureau.world
+    lan, minh = await world.citizen(), await world.official("minh")
+    report = await world.submitted(lan)
+    accepted = await world.reports.accept(minh, report.code, report.version, key())
+    version = await _close(bureau, report.code, accepted.version)
+    rated = await world.reports.rate(lan, report.code, version, 2, None, key())
+    assert (await bureau.figures()).now.satisfaction == 2.0
+    world.clock.advance(timedelta(hours=1))
+    opened = await world.reports.reopen(lan, report.code, rated.version, "Lại tắt.", key())
+    again = await world.reports.accept(minh, report.code, opened.version, key())
+    world.clock.advance(timedelta(hours=1))
+    version = await _close(bureau, report.code, again.version)
+    await world.reports.rate(lan, report.code, version, 5, None, key())
+    seen = (await bureau.figures()).now
+    assert (seen.ratings, seen.satisfaction, seen.closed) == (1, 5.0, 2)
 
 
 async def test_units_one_by_one_in_pages(bureau: Bureau) -> None:
