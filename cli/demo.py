@@ -7,6 +7,7 @@ import httpx
 from cli import place
 from cli.client import ApiRefused, LoginRefused
 from cli.demo_officer import tell_of_the_officer
+from cli.drawing import photo_of_a_mended_lamp
 from cli.graphql import endpoints
 from cli.journey import Answer, ClaimFailed, Journey
 from cli.output import console
@@ -153,7 +154,15 @@ async def forwarded_and_answered(journey: Journey, code: str) -> None:
 
 async def closed(journey: Journey, code: str) -> None:
     """The end, as each sees it."""
-    journey.chapter("It is closed; everybody sees the end")
+    journey.chapter("It is closed with evidence; everybody sees the end")
+    blind = await journey.change("ha", "CloseReport", code=code, expectedVersion=7, reason="RESOLVED")
+    journey.claim(
+        f"without a photo of what was done it is not closed: “{blind.get('message')}”",
+        holds=blind.get("__typename") == "EvidenceMissing",
+        seen=blind,
+    )
+    shown = await journey.upload("ha", code, photo_of_a_mended_lamp())
+    journey.claim("Hà adds a photo of the lamp that is lit again", holds=shown.is_success, seen=shown.text)
     end = await journey.change("ha", "CloseReport", code=code, expectedVersion=7, reason="RESOLVED")
     journey.claim("Hà closes it as resolved", holds=end.get("state") == "CLOSED", seen=end)
     await journey.soc_received("report.close", "allow", f"report:{code}")
@@ -163,6 +172,10 @@ async def closed(journey: Journey, code: str) -> None:
         f"Lan reads the answer: “{seen.get('answer')}”", holds=seen.get("answer") == RESULT, seen=seen
     )
     journey.claim(f"the timeline shows each step: {', '.join(steps)}", holds=len(steps) == 8, seen=steps)
+    rated = await journey.change(
+        "lan", "RateReport", code=code, expectedVersion=8, stars=5, text="Cảm ơn, đèn đã sáng."
+    )
+    journey.claim("Lan gives five stars: ★★★★★", holds=rated.get("version") == 9, seen=rated)
     public = await journey.ask_anonymously("TrackReport", code=code)
     journey.claim(
         "everybody sees it closed, still without a text",

@@ -8,7 +8,7 @@ import httpx
 
 from cli.activation import activate, link_in
 from cli.client import ApiRefused, IocClient, LoginRefused, Person, https_client
-from cli.drawing import facts, photo_of_a_dark_lamp
+from cli.drawing import facts, photo_of_a_dark_lamp, photo_of_a_mended_lamp
 from cli.journey import Answer, Journey, document
 from cli.live import Live, Seen
 from cli.mail import letters, read, text_of
@@ -200,6 +200,8 @@ async def taken_over(journey: Journey, phone: Live, report: Answer) -> None:
     """The work does not stop with the officer."""
     journey.chapter("Her colleague ends the work, the citizen still follows")
     code = report["code"]
+    shown = await journey.upload("minh", code, photo_of_a_mended_lamp())
+    journey.claim("Minh adds a photo of the mended lamp", holds=shown.is_success, seen=shown.text)
     sent = time.monotonic()
     end = await journey.change("minh", "CloseReport", code=code, expectedVersion=3, reason="RESOLVED")
     journey.claim("Minh closes it as resolved", holds=end.get("state") == "CLOSED", seen=end)

@@ -15,6 +15,15 @@ _UPPER_HALF = "▀"
 
 def photo_of_a_dark_lamp() -> bytes:
     """A street at dusk with one lamp out, as a phone writes it: on its side, its place in the EXIF."""
+    return _street(lit=False)
+
+
+def photo_of_a_mended_lamp() -> bytes:
+    """The same street when the lamp is lit again: what the officer shows."""
+    return _street(lit=True)
+
+
+def _street(*, lit: bool) -> bytes:
     image = Image.new("RGB", (_WIDTH, _HEIGHT))
     draw = ImageDraw.Draw(image)
     for row in range(_HEIGHT):
@@ -28,7 +37,7 @@ def photo_of_a_dark_lamp() -> bytes:
     for left in range(60, _WIDTH, 320):
         draw.rectangle((left, 1070, left + 170, 1090), fill=(190, 190, 190))
     _lamp(draw, 230, lit=True)
-    _lamp(draw, 790, lit=False)
+    _lamp(draw, 790, lit=lit)
     _lamp(draw, 1350, lit=True)
     written = io.BytesIO()
     image.transpose(Image.Transpose.ROTATE_90).save(written, "JPEG", quality=90, exif=_exif())
