@@ -21,6 +21,10 @@ VALUES ('{id}', {report}, 9, now(), 'accepted', 'in_progress', %(unit)s, 'offici
 """
 # In a partition that every migrated database has: the month of the migration is always there.
 _STEP_ID = "%(own_id)s"
+_RATE = """
+INSERT INTO reports.timeline (id, report_id, version, at, kind, to_state, to_unit_id, actor_kind, actor_id, stars)
+VALUES ({id}, %(own_id)s, 9, now(), 'rated', 'closed', %(unit)s, 'citizen', %(minh)s, 5)
+"""
 _INSERT_CHANGE = """
 INSERT INTO changes.change (id, kind, resource, version, at, units, citizen_id)
 VALUES (%(own_id)s, 'report.closed', 'report:' || {code}, 9, now(), '{{}}', {citizen})
@@ -395,6 +399,14 @@ ATTACKS = (
     ),
     Attack(
         "history in another's name", "minh", _step("%(own_id)s", "%(thao)s"), _STEP_OPEN, DENIED, Changed(1)
+    ),
+    Attack(
+        "rating in the citizen's place",
+        "minh",
+        _RATE.replace("{id}", _STEP_ID),
+        ("DROP POLICY rated_by_citizen ON reports.timeline",),
+        DENIED,
+        Changed(1),
     ),
     Attack(
         "history rewritten",
