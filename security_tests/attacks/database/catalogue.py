@@ -22,7 +22,8 @@ VALUES ('{id}', {report}, 9, now(), 'accepted', 'in_progress', %(unit)s, 'offici
 # In a partition that every migrated database has: the month of the migration is always there.
 _STEP_ID = "%(own_id)s"
 _RATE = """
-INSERT INTO reports.timeline (id, report_id, version, at, kind, to_state, to_unit_id, actor_kind, actor_id, stars)
+INSERT INTO reports.timeline
+  (id, report_id, version, at, kind, to_state, to_unit_id, actor_kind, actor_id, stars)
 VALUES ({id}, %(own_id)s, 9, now(), 'rated', 'closed', %(unit)s, 'citizen', %(minh)s, 5)
 """
 _INSERT_CHANGE = """
