@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 from litestar import Litestar
 
-from audit.refusals import RefusalCounter
 from backend.changes.hub import Hub
 from backend.changes.reader import ChangeReader
 from foundation.cursors import Cursors
@@ -29,7 +28,7 @@ from graphql_schema.limits import Limits
 from graphql_schema.schema import build
 from graphql_schema.services import Services
 from graphql_schema.transport import RequestParts
-from services.api import Parts, services_of
+from services.api import Parts, parts_of, services_of
 from services.limits import RefusalsOfRequests
 from tests.backend.world import POLICIES, World, compose, connect
 from tests.conftest import Database
@@ -111,7 +110,7 @@ class FuzzedApi:
     def _parts(self) -> Parts:
         """As the api puts them together, with the world's clock; its hub never runs."""
         database, policy, clock = self.world.database, PolicyEngine.load(POLICIES), self.world.clock
-        nowhere, refusals = Path("/nonexistent"), RefusalCounter()
+        nowhere = Path("/nonexistent")
         settings = ApiSettings(
             environment="development",
             listen_host="127.0.0.1",
@@ -125,9 +124,14 @@ class FuzzedApi:
             policies_folder=POLICIES,
             operations_folder=nowhere,
         )
-        recorder = RefusalsOfRequests(self.world.recorder)
-        hub = Hub(ChangeReader(database), policy, clock)
-        return Parts(settings, clock, refusals, recorder, database, database, policy, hub)
+        return replace(
+            parts_of(settings, clock),
+            watched=RefusalsOfRequests(self.world.recorder),
+            database=database,
+            feed=database,
+            policy=policy,
+            hub=Hub(ChangeReader(database), policy, clock),
+        )
 
     def close(self) -> None:
         """Let go of the database."""

@@ -60,6 +60,8 @@ def test_every_part_runs(running_stack: RunningStack) -> None:
         "soc",
         "clamav",
         "mail",
+        "fcm",
+        "sms",
         "edge",
         "edge_events",
         "archiver",
