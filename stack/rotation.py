@@ -52,7 +52,8 @@ class SharedKey:
 SHARED_KEYS = {
     "opaque-ids": SharedKey(64, ("api",), CURSOR_LIFE),
     "media-links": SharedKey(32, ("api",), timedelta(minutes=2)),
-    "phone-seal": SharedKey(32, ("directory", "api", "worker"), timedelta(days=7)),
+    # A number that moves to another account waits sealed for the notice, at most 60 days.
+    "phone-seal": SharedKey(32, ("directory", "api", "worker"), timedelta(days=70)),
     "backup-key": SharedKey(32, ("archiver",), timedelta(days=35)),
 }
 
