@@ -187,7 +187,7 @@ async def closed(journey: Journey, code: str) -> None:
 async def refused(journey: Journey, code: str) -> None:
     """Three refusals."""
     journey.chapter("Three that are refused")
-    again = await journey.change("ha", "AcceptReport", code=code, expectedVersion=8)
+    again = await journey.change("ha", "AcceptReport", code=code, expectedVersion=9)
     journey.tell("Hà", "tries to accept the closed report")
     journey.claim(
         f"a closed report can't be accepted: {again.get('code')}",

@@ -46,6 +46,8 @@ DONE_ELSEWHERE = {
     "./ioc test": "runs this",
     "./ioc test tests/backend": "a part of what runs this",
     "./ioc check": ".ci/run; its steps are compared below",
+    "./ioc backup": "needs its archiver's time; tests/scenarios/test_restore.py",
+    "./ioc restore --to MOMENT": "a moment of one's own; tests/scenarios/test_restore.py",
     "./ioc bench": "takes minutes; .ci/run does not measure",
     "./ioc down": "the fixture running_stack stops the same stack; tests/cli/test_commands.py",
 }
@@ -84,7 +86,7 @@ def parse(words: list[str]) -> str:
     while found is not None:
         command, found = found, None
         context = command.make_context(name, list(rest), parent=context)
-        if hasattr(command, "resolve_command"):
+        if hasattr(command, "resolve_command") and rest:
             # A group has not looked at its command's words yet.
             name, found, rest = command.resolve_command(context, rest)
     return name
