@@ -303,7 +303,7 @@ BEGIN
   DELETE FROM citizens.phone_move m WHERE m.to_citizen = a_citizen;
   DELETE FROM citizens.recovery r WHERE r.citizen_id = a_citizen;
   PERFORM devices.forget_person(a_citizen);
-  DELETE FROM notifications.inbox i WHERE i.recipient = a_citizen;
+  PERFORM notifications.forget_person(a_citizen);
   DELETE FROM notifications.delivery d WHERE d.recipient = a_citizen;
   DELETE FROM platform.idempotency i WHERE i.subject = a_citizen;
   DELETE FROM audit.pseudonym_key k WHERE k.iss = who.issuer AND k.sub = who.subject;
