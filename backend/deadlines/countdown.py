@@ -74,32 +74,35 @@ class Listing:
     after: str
 
 
-def _of_units(position: str, limit: int) -> str:
+def _of_units(begin: str, limit: int) -> str:
     """LATERAL per unit: as many index entries a unit as a page has rows, merged."""
     return f"""
     {_UNITS_ONCE} SELECT page.*, {_REPORT} FROM (
       SELECT x.* FROM unnest($1::int[]) u(unit_id) CROSS JOIN LATERAL (
         SELECT {_CLOCK} FROM deadlines.clock c
-        WHERE c.unit_id = u.unit_id AND c.stopped_at IS NULL AND c.due_at > $2 AND c.due_at <= $3 {position}
+        WHERE c.unit_id = u.unit_id AND c.stopped_at IS NULL AND {begin} AND c.due_at <= $2
         ORDER BY c.due_at, c.report_id LIMIT ${limit}) x
       ORDER BY x.due_at, x.report_id LIMIT ${limit}) page
     {_JOINED}
     """  # noqa: S608 - constants of this file
 
 
-def _of_city(position: str, limit: int) -> str:
+def _of_city(begin: str, limit: int) -> str:
     return f"""
     {_UNITS_ONCE} SELECT page.*, {_REPORT} FROM (
       SELECT {_CLOCK} FROM deadlines.clock c
-      WHERE c.stopped_at IS NULL AND c.due_at > $1 AND c.due_at <= $2 {position}
+      WHERE c.stopped_at IS NULL AND {_EVERY} AND {begin} AND c.due_at <= $1
       ORDER BY c.due_at, c.report_id LIMIT ${limit}) page
     {_JOINED}
     """  # noqa: S608 - constants of this file
 
 
-_AFTER = "AND (c.due_at, c.report_id) > (${}::timestamptz, ${}::uuid)"
-UNIT_DUE = Listing(_of_units("", 4), _of_units(_AFTER.format(4, 5), 6))
-CITY_DUE = Listing(_of_city("", 3), _of_city(_AFTER.format(3, 4), 5))
+# Named by the partial index of the city's list: no other statement may walk it (migration 0023).
+_EVERY = "c.due_at > '-infinity'"
+# One lower bound, never two: of a moment and a row the index begins at the moment, and walks to the row.
+_FROM, _AFTER = "c.due_at > ${}", "(c.due_at, c.report_id) > (${}::timestamptz, ${}::uuid)"
+UNIT_DUE = Listing(_of_units(_FROM.format(3), 4), _of_units(_AFTER.format(3, 4), 5))
+CITY_DUE = Listing(_of_city(_FROM.format(2), 3), _of_city(_AFTER.format(2, 3), 4))
 UNIT_COUNT = """
 SELECT count(*) AS many FROM (SELECT 1 FROM unnest($1::int[]) u(unit_id) CROSS JOIN LATERAL (
   SELECT 1 FROM deadlines.clock c
@@ -108,7 +111,7 @@ SELECT count(*) AS many FROM (SELECT 1 FROM unnest($1::int[]) u(unit_id) CROSS J
 """
 CITY_COUNT = """
 SELECT count(*) AS many FROM (SELECT 1 FROM deadlines.clock c
-  WHERE c.stopped_at IS NULL AND c.due_at > $1 AND c.due_at <= $2 LIMIT $3) x
+  WHERE c.stopped_at IS NULL AND c.due_at > '-infinity' AND c.due_at > $1 AND c.due_at <= $2 LIMIT $3) x
 """
 
 
@@ -159,12 +162,13 @@ class DeadlineQueries:
         async with self._database.read_scope(principal, intent) as reading:
             asked = await self._asked(reading, principal, units)
             listing, which = (CITY_DUE, ()) if asked is None else (UNIT_DUE, (asked,))
-            bounds = (*which, *_bounds(scope, now))
-            if page.after is None:
-                rows = await reading.rows(listing.first, *bounds, page.first + 1)
+            low, high = _bounds(scope, now)
+            # A cursor may be older than the scope's beginning.
+            if page.after is None or page.after.at <= low:
+                rows = await reading.rows(listing.first, *which, high, low, page.first + 1)
             else:
                 place = (page.after.at, page.after.id)
-                rows = await reading.rows(listing.after, *bounds, *place, page.first + 1)
+                rows = await reading.rows(listing.after, *which, high, *place, page.first + 1)
             await self._decide(reading, principal, rows)
             shown = rows[: page.first]
             working = await _calendars(reading, shown)
