@@ -19,7 +19,17 @@ from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
 from services.seed import load_people
 from tests.backend.offices import Office, office_of
-from tests.backend.world import HOAN_KIEM, OFFICIALS, POLICIES, World, change_ids, connect, key, session
+from tests.backend.world import (
+    HOAN_KIEM,
+    OFFICIALS,
+    POLICIES,
+    World,
+    change_ids,
+    connect,
+    key,
+    session,
+    show_evidence,
+)
 from tests.parts import Database
 
 HEAD = "00000000-0000-4000-8000-0000000000d1"
@@ -78,8 +88,9 @@ class Rig:
     async def closed(self, report: Changed) -> Changed:
         """Closed by its ward."""
         minh = await self.world.official("minh")
+        show_evidence(self.database.settings(self.database.superuser), report.code)
         done = await self.world.reports.close(
-            minh, report.code, report.version, ClosingReason.RESOLVED, None, key()
+            minh, report.code, report.version, ClosingReason.RESOLVED, None, None, key()
         )
         await self.follow()
         return done
