@@ -76,7 +76,7 @@ async def _views(
             wanted = Wanted(Period(LAST - timedelta(days=days - 1), LAST))
             for name, view in (
                 ("operator, the whole city", lambda w=wanted: queries.figures(operator, w)),
-                ("lead of the city, unit by unit", lambda w=wanted: queries.figures(lead, w)),
+                ("lead of the city", lambda w=wanted: queries.figures(lead, w)),
                 ("a ward", lambda w=wanted: queries.figures(minh, w)),
                 ("operator, a page of 100 units", lambda w=wanted: queries.of_units(operator, w, 100, None)),
             ):

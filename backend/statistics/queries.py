@@ -79,7 +79,7 @@ class StatisticsQueries:
             months = months_within(period)
             place = after or (None, None)
             rows = await scope.rows(
-                sql.UNITS,
+                sql.UNITS if category is None else sql.UNITS_OF_CATEGORY,
                 asked.units,
                 category,
                 period.from_day,
@@ -98,8 +98,10 @@ class StatisticsQueries:
         )
 
     async def _asked(self, scope: ReadScope, principal: OfficialPrincipal, wanted: Wanted) -> _Asked:
-        units, root = set(principal.units), wanted.units is None
-        if wanted.units is not None:
+        if wanted.units is None:
+            units = set(principal.units)
+            root = await scope.row(sql.ROOT, sorted(units)) is not None
+        else:
             units, root = await _named(scope, wanted.units, wanted.below)
         if not units:
             raise Forbidden
@@ -107,7 +109,7 @@ class StatisticsQueries:
             raise NotFound
         resource = Resource("Figures", principal.unit_code, {"units": unit_refs(frozenset(units))})
         self._policy.authorise(principal, READ.action, resource, now=self._clock.now())
-        return _Asked(sorted(units), everything=root and principal.city_level)
+        return _Asked(sorted(units), everything=root)
 
 
 async def _named(scope: ReadScope, codes: Sequence[str], below: bool) -> tuple[set[int], bool]:

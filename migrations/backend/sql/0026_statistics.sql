@@ -29,7 +29,7 @@ CREATE TABLE statistics.standing (
   PRIMARY KEY (unit_id, category, state)
 ) WITH (fillfactor = 70);
 -- `received` counts where the report lies now, by the day on which it was made; the others by the day on which it
--- happened, and where.
+-- happened, and where. Category '' is all categories together: units are compared without telling them apart.
 CREATE TABLE statistics.daily (
   unit_id int NOT NULL,
   day date NOT NULL,
@@ -44,6 +44,8 @@ CREATE TABLE statistics.daily (
 ) WITH (fillfactor = 90);
 -- The same by the first of the month: a year of every unit is read from here.
 CREATE TABLE statistics.monthly (LIKE statistics.daily INCLUDING ALL) WITH (fillfactor = 70);
+CREATE INDEX daily_all ON statistics.daily (unit_id, day) WHERE category = '';
+CREATE INDEX monthly_all ON statistics.monthly (unit_id, day) WHERE category = '';
 
 -- What the public may see one day: a report, a deadline that ended, a rating waits until those of four other people
 -- stand beside it (docs/decisions/0036-statistics.md). `points`: 1 in time, 0 late; or the stars of a rating.
@@ -204,17 +206,19 @@ BEGIN
   WHERE m.x < hi GROUP BY 1, 2, 3 HAVING sum(m.reports) <> 0
   ON CONFLICT (unit_id, category, state) DO UPDATE SET reports = s.reports + excluded.reports;
   INSERT INTO statistics.daily AS s
-  SELECT u.id, f.day, f.category, sum(f.received), sum(f.closed), sum(f.on_time), sum(f.late), sum(f.ratings),
+  SELECT u.id, f.day, c.code, sum(f.received), sum(f.closed), sum(f.on_time), sum(f.late), sum(f.ratings),
     sum(f.rating_sum)
   FROM statistics.flow f CROSS JOIN LATERAL (VALUES (f.unit_id), (0)) u(id)
+  CROSS JOIN LATERAL (VALUES (f.category), ('')) c(code)
   WHERE f.x < hi GROUP BY 1, 2, 3
   ON CONFLICT (unit_id, day, category) DO UPDATE SET received = s.received + excluded.received,
     closed = s.closed + excluded.closed, on_time = s.on_time + excluded.on_time, late = s.late + excluded.late,
     ratings = s.ratings + excluded.ratings, rating_sum = s.rating_sum + excluded.rating_sum;
   INSERT INTO statistics.monthly AS s
-  SELECT u.id, date_trunc('month', f.day)::date, f.category, sum(f.received), sum(f.closed), sum(f.on_time),
+  SELECT u.id, date_trunc('month', f.day)::date, c.code, sum(f.received), sum(f.closed), sum(f.on_time),
     sum(f.late), sum(f.ratings), sum(f.rating_sum)
   FROM statistics.flow f CROSS JOIN LATERAL (VALUES (f.unit_id), (0)) u(id)
+  CROSS JOIN LATERAL (VALUES (f.category), ('')) c(code)
   WHERE f.x < hi GROUP BY 1, 2, 3
   ON CONFLICT (unit_id, day, category) DO UPDATE SET received = s.received + excluded.received,
     closed = s.closed + excluded.closed, on_time = s.on_time + excluded.on_time, late = s.late + excluded.late,
@@ -223,6 +227,13 @@ BEGIN
   GET DIAGNOSTICS moved = ROW_COUNT;
   RETURN moved;
 END $$;
+
+-- A person's units, and 0 when the city's root is one of them: then so is everything below it.
+CREATE FUNCTION statistics.readable(units int[]) RETURNS int[]
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT CASE WHEN EXISTS (SELECT FROM tenancy.unit u
+    WHERE u.kind = 'city' AND u.parent_id IS NULL AND u.id = ANY (units)) THEN units || 0 ELSE units END
+$$;
 
 ALTER TABLE statistics.delta ENABLE ROW LEVEL SECURITY;
 ALTER TABLE statistics.delta FORCE ROW LEVEL SECURITY;
@@ -238,20 +249,22 @@ DECLARE
 BEGIN
   FOREACH wanted IN ARRAY ARRAY['delta', 'standing', 'daily', 'monthly'] LOOP
     EXECUTE format('CREATE POLICY owner_all ON statistics.%I TO backend_owner USING (true) WITH CHECK (true)', wanted);
-    -- One clause, so that a unit that was not granted contradicts the index key. Unit 0 is nobody's.
+    -- One clause, so that a unit that was not granted contradicts the index key.
     EXECUTE format('CREATE POLICY unit_read ON statistics.%I FOR SELECT TO backend_app USING (unit_id = ANY '
-      '((SELECT string_to_array(nullif(current_setting(''ioc.units'', true), ''''), '','')::int[])::int[]))', wanted);
+      '((SELECT statistics.readable(string_to_array(nullif(current_setting(''ioc.units'', true), ''''), '','')::int[]))'
+      '::int[]))', wanted);
     EXECUTE format('CREATE POLICY city_read ON statistics.%I FOR SELECT TO backend_city '
       'USING ((SELECT nullif(current_setting(''ioc.subject'', true), '''')) IS NOT NULL)', wanted);
   END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION statistics.day_of, statistics.unknown, statistics.note_report, statistics.note_rated,
+REVOKE ALL ON FUNCTION statistics.day_of, statistics.unknown, statistics.readable, statistics.note_report, statistics.note_rated,
   statistics.note_clock, statistics.note_rating, statistics.roll_up FROM PUBLIC;
 GRANT USAGE ON SCHEMA statistics TO backend_app, backend_city, backend_worker;
 GRANT SELECT ON statistics.delta, statistics.standing, statistics.daily, statistics.monthly, statistics.flow,
   statistics.move TO backend_app, backend_city;
 GRANT EXECUTE ON FUNCTION statistics.roll_up TO backend_worker;
+GRANT EXECUTE ON FUNCTION statistics.readable TO backend_app;
 
 -- Makes the sums anew from reports and clocks: after a load that passed the triggers by.
 -- Nobody writes reports meanwhile. For the owner alone.
@@ -263,7 +276,8 @@ BEGIN
   LOCK TABLE reports.report, deadlines.clock IN SHARE MODE;
   SELECT coalesce(jsonb_agg(to_jsonb(r)), '[]') INTO kept FROM (
     SELECT f.unit_id, f.day, f.category, sum(f.ratings) AS ratings, sum(f.rating_sum) AS rating_sum FROM (
-    SELECT d.unit_id, d.day, d.category, d.ratings, d.rating_sum FROM statistics.daily d WHERE d.unit_id <> 0
+    SELECT d.unit_id, d.day, d.category, d.ratings, d.rating_sum FROM statistics.daily d
+    WHERE d.unit_id <> 0 AND d.category <> ''
     UNION ALL SELECT d.unit_id, d.day, d.category, d.ratings, d.rating_sum FROM statistics.flow d) f
   GROUP BY 1, 2, 3 HAVING sum(f.ratings) <> 0) r;
   TRUNCATE statistics.delta, statistics.standing, statistics.daily, statistics.monthly;
@@ -271,7 +285,7 @@ BEGIN
   SELECT u.id, r.category, r.state, count(*) FROM reports.report r
   CROSS JOIN LATERAL (VALUES (r.handler_id), (0)) u(id) GROUP BY 1, 2, 3;
   INSERT INTO statistics.daily
-  SELECT u.id, f.day, f.category, sum(f.received), sum(f.closed), sum(f.on_time), sum(f.late), sum(f.ratings),
+  SELECT u.id, f.day, c.code, sum(f.received), sum(f.closed), sum(f.on_time), sum(f.late), sum(f.ratings),
     sum(f.rating_sum) FROM (
     SELECT r.handler_id AS unit_id, statistics.day_of(r.created_at) AS day, r.category, 1 AS received, 0 AS closed,
       0 AS on_time, 0 AS late, 0 AS ratings, 0 AS rating_sum
@@ -291,7 +305,8 @@ BEGIN
     SELECT r.handler_id, statistics.day_of(r.updated_at), r.category, 0, 1, 0, 0, 0, 0
     FROM reports.report r WHERE r.state = 'closed'
       AND NOT EXISTS (SELECT FROM reports.timeline t WHERE t.report_id = r.id AND t.kind = 'closed')
-  ) f CROSS JOIN LATERAL (VALUES (f.unit_id), (0)) u(id) GROUP BY 1, 2, 3;
+  ) f CROSS JOIN LATERAL (VALUES (f.unit_id), (0)) u(id) CROSS JOIN LATERAL (VALUES (f.category), ('')) c(code)
+  GROUP BY 1, 2, 3 ORDER BY 2, 1, 3;
   INSERT INTO statistics.monthly
   SELECT d.unit_id, date_trunc('month', d.day)::date, d.category, sum(d.received), sum(d.closed), sum(d.on_time),
     sum(d.late), sum(d.ratings), sum(d.rating_sum) FROM statistics.daily d GROUP BY 1, 2, 3;

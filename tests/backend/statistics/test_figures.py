@@ -162,6 +162,16 @@ async def test_what_a_citizen_rates_counts_where_it_was_closed(bureau: Bureau) -
     assert (seen.ratings, seen.satisfaction, seen.closed) == (1, 5.0, 2)
 
 
+async def test_units_in_one_category(bureau: Bureau) -> None:
+    await bureau.world.submitted(category="waste")
+    await bureau.world.submitted()
+    await bureau.roll_up()
+    await bureau.world.submitted(category="waste")
+    minh = await bureau.world.official("minh")
+    (unit,) = (await bureau.queries.of_units(minh, Wanted(THIS_DAY, category="waste"), 10, None)).items
+    assert (unit.now.received, unit.open) == (2, 2)
+
+
 async def test_units_one_by_one_in_pages(bureau: Bureau) -> None:
     await bureau.world.submitted()
     await bureau.world.submitted(ward=SOC_SON)
