@@ -183,7 +183,8 @@ class GraphQLEndpoint:
             with traces.span("document") as span:
                 document = self._documents.find(request.query, request.document_id)
                 span.tell(ioc_document=document.id)
-            seen.operation = document.roots[0]
+            if document.roots:  # `{ __typename }` has none of ours
+                seen.operation = document.roots[0]
             if document.is_subscription:
                 raise SubscriptionsElsewhere
             await self._admit(call, document)

@@ -6,16 +6,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from backend.citizens import sql
 from backend.citizens.errors import PhoneBound, PhoneUnproven, SendLater, WrongCode
 from backend.citizens.types import PhoneStanding
 from foundation.errors import Forbidden, IdempotencyMismatch, InvalidInput
 from foundation.idempotency import Idempotency
+from foundation.phones import Phone
 from foundation.settings import Rate, SmsLimits
 from tests.backend.citizens.rig import HUNG, LAN, NEW, Bureau, bureau_of
 from tests.backend.world import World, key
 from tests.conftest import Database
 
+AS = text("SELECT set_config('ioc.citizen', :who, true)")
 HELD = SmsLimits(spacing_seconds=60)
 
 
@@ -255,3 +259,22 @@ async def test_repeated_start_sends_one_message(bureau: Bureau) -> None:
     first = await bureau.citizens.phones.start(lan, LAN, once)
     assert await bureau.citizens.phones.start(lan, LAN, once) == first
     assert len(bureau.letters()) == 1
+
+
+async def test_second_proof_of_a_number_waits_for_the_first_and_finds_it_taken(bureau: Bureau) -> None:
+    """The two transactions overlap for certain: the first one is not over when the second one begins."""
+    lan, hung = await bureau.person(), await bureau.person("hung", named=LAN)
+    digest, due = bureau.keys.digests.of(Phone.parse(LAN)), bureau.world.clock.now() + timedelta(days=14)
+    values = {"digest": digest, "sealed": b"s", "now": bureau.world.clock.now(), "due": due}
+    engine = bureau.world.database.engine
+    async with engine.connect() as first, engine.connect() as second:
+        for connection, who in ((first, lan), (second, hung)):
+            await connection.execute(AS, {"who": str(who.citizen_id)})
+        assert (await first.execute(sql.BIND, values)).one().outcome == "proven"
+        waiting = asyncio.create_task(second.execute(sql.BIND, values))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        await first.commit()
+        assert (await waiting).one().outcome == "waiting"
+        await second.commit()
+    assert bureau.rows("SELECT count(*) FROM citizens.phone") == [(1,)]
