@@ -304,7 +304,7 @@ BEGIN
   DELETE FROM citizens.recovery r WHERE r.citizen_id = a_citizen;
   PERFORM devices.forget_person(a_citizen);
   PERFORM notifications.forget_person(a_citizen);
-  DELETE FROM statistics.waiting w WHERE w.citizen_id = a_citizen;
+  DELETE FROM statistics.waiting w WHERE w.reporter = a_citizen;
   DELETE FROM notifications.delivery d WHERE d.recipient = a_citizen;
   DELETE FROM platform.idempotency i WHERE i.subject = a_citizen;
   DELETE FROM audit.pseudonym_key k WHERE k.iss = who.issuer AND k.sub = who.subject;
