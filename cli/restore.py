@@ -20,6 +20,10 @@ _WORDS = {
     "officials": "officials suspended or ended again",
     "duties": "duties ended again",
     "deletions": "deletions asked for again",
+    "forgotten": "deleted accounts to be deleted again",
+    "kept": "deletions that were taken back since",
+    "files": "photos and documents taken back from the public again",
+    "texts": "texts taken back from the public again",
     "credentials": "replaced credentials removed again",
     "people": "accounts disabled again",
 }

@@ -1,6 +1,7 @@
 """What is done to a restored backend: nothing taken away is given back, the log has a new name."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -15,7 +16,31 @@ def _ask(database: Database, statement: str, *values: object) -> Any:
     return row[0]
 
 
+def _do(database: Database, *statements: str, **values: object) -> None:
+    """As the superuser, past triggers and foreign keys: of each table only the row that matters is made."""
+    with database.cluster.connect(database.name) as connection:
+        connection.execute("SET session_replication_role = replica")
+        for statement in statements:
+            connection.execute(statement.encode(), values)
+
+
 _NOTHING: dict[str, Any] = {"keys": [], "devices": [], "officials": [], "duties": [], "deletions": []}
+_CITIZEN = (
+    "INSERT INTO citizens.citizen (id, issuer, subject) VALUES (%(id)s, %(issuer)s, %(id)s::uuid::text)"
+)
+_ASKED = (
+    "INSERT INTO citizens.deletion (citizen_id, asked_at, due_at)"
+    " VALUES (%(id)s, now(), now() + interval '7 days')"
+)
+_DELETION = (
+    "SELECT count(*) FROM citizens.deletion WHERE citizen_id = %s AND state = 'asked' AND due_at <= now()"
+)
+_FILE = """
+INSERT INTO media.object (id, report_id, position, uploader_id, kind, state, content, width, height, octets,
+  created_at, version, released_at, released_by)
+VALUES (%(id)s, %(id)s, 1, %(id)s, 'photo', 'released', 'image/jpeg', 1, 1, 1, now(), 2, now(), %(id)s)
+"""
+_TEXT = "INSERT INTO releases.text VALUES (%(id)s, 'released', 'Số 0912…', 1, now(), %(id)s)"
 
 
 def test_blocked_key_is_blocked_again(database: Database) -> None:
@@ -42,3 +67,70 @@ def test_sessions_of_every_person_of_the_issuer_are_over(database: Database) -> 
 @pytest.mark.parametrize("role", ["backend_app", "backend_worker", "backend_directory", "backend_relay"])
 def test_no_runtime_role_may_settle(database: Database, role: str) -> None:
     assert _ask(database, "SELECT has_schema_privilege(%s, 'recovery', 'USAGE')", role) is False
+
+
+def test_account_that_was_deleted_and_forgotten_since_is_deleted_again(database: Database) -> None:
+    citizen = str(uuid4())
+    _do(database, _CITIZEN, id=citizen, issuer="urn:ioc:deleted")
+    taken = _ask(database, "SELECT recovery.taken()")
+    _do(database, "UPDATE citizens.citizen SET issuer = 'https://a' WHERE id = %(id)s", id=citizen)
+    done = _ask(database, "SELECT recovery.take_again(%s)", Jsonb(taken))
+    assert (done["forgotten"], _ask(database, _DELETION, citizen)) == (1, 1)
+
+
+def test_deletion_that_was_asked_for_before_is_due_when_it_was_carried_out_since(database: Database) -> None:
+    citizen = str(uuid4())
+    _do(database, _CITIZEN, id=citizen, issuer="urn:ioc:deleted")
+    taken = _ask(database, "SELECT recovery.taken()")
+    _do(database, "UPDATE citizens.citizen SET issuer = 'https://a' WHERE id = %(id)s", _ASKED, id=citizen)
+    _ask(database, "SELECT recovery.take_again(%s)", Jsonb(taken))
+    assert _ask(database, _DELETION, citizen) == 1
+
+
+def test_deletion_that_was_taken_back_since_does_not_come_back(database: Database) -> None:
+    citizen = str(uuid4())
+    _do(database, _CITIZEN, id=citizen, issuer="https://a")
+    taken = _ask(database, "SELECT recovery.taken()")
+    _do(database, _ASKED, id=citizen)
+    done = _ask(database, "SELECT recovery.take_again(%s)", Jsonb(taken))
+    left = _ask(database, "SELECT count(*) FROM citizens.deletion WHERE citizen_id = %s", citizen)
+    assert (done["kept"], left) == (1, 0)
+
+
+def test_photo_that_was_taken_back_since_is_not_shown_again(database: Database) -> None:
+    photo = str(uuid4())
+    _do(
+        database,
+        _FILE,
+        "UPDATE media.object SET state = 'private', version = 3, released_at = NULL, released_by = NULL"
+        " WHERE id = %(id)s",
+        id=photo,
+    )
+    taken = _ask(database, "SELECT recovery.taken()")
+    _do(database, "DELETE FROM media.object WHERE id = %(id)s", _FILE, id=photo)
+    done = _ask(database, "SELECT recovery.take_again(%s)", Jsonb(taken))
+    assert (done["files"], _ask(database, "SELECT state FROM media.object WHERE id = %s", photo)) == (
+        1,
+        "private",
+    )
+
+
+@pytest.mark.parametrize("state", ["withdrawn", "released"])
+def test_text_that_was_taken_back_or_replaced_since_is_not_shown_again(
+    database: Database, state: str
+) -> None:
+    report = str(uuid4())
+    change = "UPDATE releases.text SET state = %(state)s, body = 'khác', version = 3 WHERE report_id = %(id)s"
+    _do(database, _TEXT, change, id=report, state=state)
+    taken = _ask(database, "SELECT recovery.taken()")
+    _do(database, "DELETE FROM releases.text WHERE report_id = %(id)s", _TEXT, id=report)
+    done = _ask(database, "SELECT recovery.take_again(%s)", Jsonb(taken))
+    shown = _ask(database, "SELECT state FROM releases.text WHERE report_id = %s", report)
+    assert (done["texts"], shown) == (1, "withdrawn")
+
+
+def test_what_was_released_and_never_taken_back_stays_released(database: Database) -> None:
+    report = str(uuid4())
+    _do(database, _FILE, _TEXT, id=report)
+    done = _ask(database, "SELECT recovery.take_again(recovery.taken())")
+    assert (done["files"], done["texts"]) == (0, 0)
