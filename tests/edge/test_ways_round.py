@@ -31,6 +31,7 @@ OWN_WALLS = {
     "security_tests/attacks/identity/test_identity_step_up.py": "a second of those processes",
     "security_tests/attacks/served.py": "slow clients and sizes: the api's own limits",
     "tests/backend/channels/rig.py": "channels of many networks, on a frozen clock",
+    "tests/backend/statistics/test_publishing.py": "the map's headers, on a frozen clock",
     "tests/backend/devices/rig.py": "headers that the edge would take away",
     "tests/backend/media/rig.py": "uploads that break off; scenarios pass the edge",
     "tests/edge/rig.py": "the servers behind an edge that say what reached them",
@@ -38,6 +39,7 @@ OWN_WALLS = {
     "tests/graphql_schema/conftest.py": "what the route takes passes an edge as well",
     "tests/graphql_schema/test_identity.py": "a header twice, which httpx's test client folds into one",
     "tests/graphql_schema/test_live.py": "sockets from inside; scenarios pass the edge",
+    "tests/scenarios/test_draining.py": "which of two copies the edge is led to",
     "tests/test_compose_parts.py": "names the certificate in the edge's settings; calls nobody",
 }
 """What goes round the edge, and why it must."""

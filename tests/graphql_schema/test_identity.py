@@ -25,6 +25,8 @@ NOT_PUBLIC = sorted(
         "AppReleases",
         "Categories",
         "LegalReasons",
+        "PauseReasons",
+        "PublicFigures",
         "TrackReport",
         "Units",
         "Changes",

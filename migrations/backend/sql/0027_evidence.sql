@@ -64,7 +64,9 @@ GRANT SELECT (kind, stars) ON reports.timeline TO backend_worker;
 CREATE FUNCTION media.has_evidence(a_report uuid, since timestamptz) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = '' AS $$
   SELECT EXISTS (SELECT 1 FROM media.object m JOIN reports.report r ON r.id = m.report_id
-    WHERE m.report_id = a_report AND m.state <> 'lost' AND m.uploader_id <> r.citizen_id AND m.created_at >= since)
+    WHERE m.report_id = a_report AND m.state <> 'lost' AND m.uploader_id <> r.citizen_id
+      -- A rendition shows what the citizen photographed, not what was done.
+      AND m.redacts IS NULL AND m.created_at >= since)
 $$;
 REVOKE ALL ON FUNCTION media.has_evidence FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION media.has_evidence TO backend_app, backend_city;

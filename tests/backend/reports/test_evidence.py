@@ -196,3 +196,18 @@ async def test_officer_who_rates_the_own_work_is_refused(world: World, database:
     _, officer, code = await closed(world, database)
     with pytest.raises(Forbidden):
         await world.reports.rate(officer, code, 3, 5, None, key())  # type: ignore[arg-type]  # the attack
+
+
+async def test_rendition_of_the_citizens_own_photo_is_no_evidence(world: World, database: Database) -> None:
+    citizen, officer, code = await in_progress(world)
+    settings = database.settings(database.superuser)
+    show_evidence(settings, code, by=citizen.citizen_id)
+    show_evidence(settings, code)
+    with connect(settings) as connection:
+        connection.execute(
+            "UPDATE media.object m SET redacts = o.id FROM media.object o"
+            " WHERE o.uploader_id = %s AND m.uploader_id <> %s",
+            (citizen.citizen_id, citizen.citizen_id),
+        )
+    with pytest.raises(EvidenceMissing):
+        await world.reports.close(officer, code, 2, ClosingReason.RESOLVED, None, None, key())
