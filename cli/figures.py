@@ -35,7 +35,9 @@ def figures(
         raise StackError("stack", f"no answer: {error}", "./ioc status, ./ioc up") from error
     found = answer["data"]["publicFigures"]
     if found["__typename"] != "PublicFigures":
-        raise StackError("figures", "nothing has been published yet", "the worker publishes once an hour")
+        # A young system's ordinary state, no failure.
+        console.print("Nothing has been published yet: the worker publishes each full hour.")
+        return
     for table in tables(found, lines):
         console.print(table)
     made = datetime.fromisoformat(found["madeAt"]).astimezone(HANOI)

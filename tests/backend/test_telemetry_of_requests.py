@@ -13,11 +13,13 @@ from structlog.testing import capture_logs
 from foundation.clock import SystemClock
 from foundation.clock_watch import ClockWatch
 from foundation.telemetry import metrics
-from tests.backend.devices.rig import DeviceApi, code_of, serving
+from services.seed import load_citizens
+from tests.backend.devices.rig import DeviceApi, SignedIn, code_of, serving
 from tests.backend.devices.test_live import close_of, opened
-from tests.backend.world import HOAN_KIEM
+from tests.backend.world import HOAN_KIEM, connect
 from tests.conftest import Database
 from tests.foundation.test_traces import PARENT, traced
+from tests.identity.world import CITIZENS, number_of
 
 BODY = "Ổ gà rất lớn, gọi chị Lan 0912345678 hoặc lan@example.vn"
 PLACE = "Ngõ 12 phố Hàng Bài"
@@ -45,17 +47,27 @@ def report() -> dict[str, Any]:
     }
 
 
+def proven(api: DeviceApi, database: Database) -> SignedIn:
+    """Lan, signed in, whose number is proven: who reports can be reached."""
+    people = {"citizens": [{"id": "lan", "phone": number_of("lan")}]}
+    with connect(database.settings(database.superuser)) as connection:
+        load_citizens(connection, people, CITIZENS, api.parts.keys.digests)
+    return api.sign_in("lan")
+
+
 async def test_a_trace_shows_each_seam_and_nothing_of_whom_or_what(
     database: Database, tmp_path: Path
 ) -> None:
     async with serving(database, tmp_path) as api:
-        lan, minh = api.sign_in("lan"), api.sign_in("minh")
+        lan, minh = proven(api, database), api.sign_in("minh")
         sent = [lan.token(), minh.sub, lan.sid, minh.sid, lan.thumbprint, "phone of lan"]
         with traced() as collector:
             answer = await api.ask(lan, "SubmitReport", {"input": report()}, headers={"traceparent": PARENT})
             await api.ask(minh, "UnitReports", {"first": 5})
             await api.ask(None, "TrackReport", {"code": "0000000000000000"})
-        code = answer.json()["data"]["submitReport"]["code"]
+        made = answer.json()["data"]["submitReport"]
+    assert made["__typename"] == "ReportChanged"
+    code = made["code"]
     names = {span.name for span in collector.spans}
     assert {
         "request",
@@ -179,7 +191,8 @@ async def test_a_change_that_can_not_be_delivered_is_told_once_counted_each_time
 
         monkeypatch.setattr(hub, "_deliver", poisoned)
         with capture_logs() as lines:
-            await api.ask(api.sign_in("lan"), "SubmitReport", {"input": report()})
+            answer = await api.ask(proven(api, database), "SubmitReport", {"input": report()})
+            assert answer.json()["data"]["submitReport"]["__typename"] == "ReportChanged"
             async with asyncio.timeout(10):
                 await holds(lambda: sample("ioc_live_feed_faults_total") - faults >= 5)
             stood_still = sample("ioc_live_feed_read_timestamp_seconds")
