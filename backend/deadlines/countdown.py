@@ -48,7 +48,8 @@ PAUSES = "SELECT * FROM deadlines.pauses_of($1::text[])"
 _REASONS = (
     "SELECT code, name_vi, name_en, longest FROM deadlines.pause_reason ORDER BY position, code LIMIT $1"
 )
-_UNITS = "SELECT id FROM tenancy.unit WHERE code = ANY($1::text[])"
+# As in backend/reports/sql.py: a hidden unit costs no page more than an absent one.
+_UNITS = "SELECT id FROM tenancy.unit WHERE code || '' = ANY($1::text[])"
 _CLOCK = """
 c.report_id, c.kind, c.round, c.urgency, c.rule, c.calendar, c.started_at, c.due_at, c.paused_since,
 c.paused_until, c.stopped_at, c.late

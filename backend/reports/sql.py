@@ -71,7 +71,8 @@ LEGAL_REASONS = """
 SELECT code, closing_reason, name_vi, name_en, basis FROM reports.legal_reason
 WHERE from_day <= $1 AND (until_day IS NULL OR until_day >= $1) ORDER BY position, code LIMIT $2
 """
-UNIT_IDS = "SELECT id FROM tenancy.unit WHERE code = ANY($1::text[])"
+# As in backend/tenancy/queries.py: all units are read, whatever is asked: a hidden one costs no page more.
+UNIT_IDS = "SELECT id FROM tenancy.unit WHERE code || '' = ANY($1::text[])"
 
 
 def since_of(report_id: UUID) -> UUID:

@@ -239,7 +239,9 @@ def test_environment_of_the_settings_decides_whose_documents_run(
 ) -> None:
     """The wiring of the api itself, with the settings of a running one."""
     settings = load(running_stack.home / "settings" / "api.toml", ApiSettings)
-    parts = parts_of(msgspec.structs.replace(settings, environment=environment))
+    assert settings.channels is not None
+    public = msgspec.structs.replace(settings.channels, private_addresses=False)
+    parts = parts_of(msgspec.structs.replace(settings, environment=environment, channels=public))
     endpoint, _ = endpoints_of(parts, gateway=None)  # type: ignore[arg-type]  # nobody calls
     try:
         endpoint._documents.find("{ __typename }", None)

@@ -67,7 +67,7 @@ ACTIVE_SET = """
 INSERT INTO routing.rule_set (number, state, note, created_at, from_day)
 VALUES (9, 'active', 'của tôi', now(), current_date)
 """
-BACKDATE = "UPDATE routing.rule_set SET state = 'active', from_day = current_date - 2 WHERE number = 2"
+BACKDATE = "UPDATE routing.rule_set SET state = 'active', from_day = platform.today() - 2 WHERE number = 2"
 END_DUTIES = """
 SELECT tenancy.end_duties_of(id, current_date, now()) FROM tenancy.unit WHERE code = '00376'
 """
