@@ -22,7 +22,8 @@ WHERE ($4 OR u.ended_on IS NULL) AND ($1::text IS NULL OR u.kind = $1)
   AND (u.kind <> 'party' OR u.id = ANY($2::int[]))
 ORDER BY u.name_key, u.id LIMIT $3
 """
-# Not by the index, whatever the statistics say: a hidden Party body would cost a page more than an absent unit.
+# Not by the index, whatever the statistics say: a hidden Party body would cost a page more than an absent
+# unit does.
 _UNIT = """
 SELECT u.code, u.name, u.kind, p.code AS parent_code, u.version, u.ended_on, s.code AS successor_code
 FROM tenancy.unit u LEFT JOIN tenancy.unit p ON p.id = u.parent_id
