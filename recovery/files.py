@@ -32,9 +32,12 @@ class MediaArchive:
         for key in sorted(set(_keys(self._folder)) - self._known):
             try:
                 with (self._folder / key).open("rb") as file:
-                    seal(self._repository.keys, self._repository.folder, f"{_MEDIA}/{key}", file)
+                    seal(self._repository.keys, self._repository.folder, f"{_MEDIA}/{key}", file, once=True)
             except FileNotFoundError:
                 continue  # swept meanwhile: no row names it
+            except FileExistsError:
+                self._known.add(key)  # archiver and `ioc backup` at once: the first one's stays
+                continue
             self._known.add(key)
             copied += 1
         return copied

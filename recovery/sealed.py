@@ -81,8 +81,12 @@ class Keys:
         return Cobblestone256Decryptor(key, _context(name))
 
 
-def seal(keys: Keys, repository: Path, name: str, source: Readable) -> Written:
-    """Seal all that `source` gives as `name`. The file is there whole and on the disk, or not at all."""
+def seal(keys: Keys, repository: Path, name: str, source: Readable, *, once: bool = False) -> Written:
+    """Seal all that `source` gives as `name`. The file is there whole and on the disk, or not at all.
+
+    `once`: what lies there already stays. Two who seal the same make different octets, and a manifest has the
+    digest of one of them. Raises FileExistsError then.
+    """
     path = repository / name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -104,7 +108,11 @@ def seal(keys: Keys, repository: Path, name: str, source: Readable) -> Written:
             put(encryptor.finalize())
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        if once:
+            os.link(partial, path)
+            partial.unlink()
+        else:
+            partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

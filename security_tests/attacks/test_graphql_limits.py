@@ -240,7 +240,7 @@ def test_environment_of_the_settings_decides_whose_documents_run(
     """The wiring of the api itself, with the settings of a running one."""
     settings = load(running_stack.home / "settings" / "api.toml", ApiSettings)
     assert settings.channels is not None
-    public = msgspec.structs.replace(settings.channels, private_addresses=False)
+    public = msgspec.structs.replace(settings.channels, private_addresses=False, ca_file=None)
     parts = parts_of(msgspec.structs.replace(settings, environment=environment, channels=public))
     endpoint, _ = endpoints_of(parts, gateway=None)  # type: ignore[arg-type]  # nobody calls
     try:

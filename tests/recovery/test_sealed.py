@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from recovery.files import MediaArchive, entries, media_names
 from recovery.repository import BackupProblem, BaseEntry, FileEntry, Manifest, Repository, Restored, moment
 from recovery.sealed import Keys, SealBroken, seal, unpack, whole
 
@@ -136,3 +137,17 @@ def test_backup_that_ended_later_or_was_given_up_is_not_chosen(tmp_path: Path, k
 def test_key_in_the_repository_is_refused(tmp_path: Path, keys: Keys) -> None:
     with pytest.raises(BackupProblem, match="lies in the backup"):
         Repository(tmp_path, keys).check_apart(tmp_path / "keys" / "backup-key")
+
+
+def test_archiver_and_backup_at_once_leave_what_the_manifest_names(keys: Keys, tmp_path: Path) -> None:
+    folder, repository = tmp_path / "media", Repository(tmp_path / "repository", keys)
+    folder.mkdir()
+    archiver, backup = MediaArchive(folder, repository), MediaArchive(folder, repository)
+    archiver.round()
+    backup.round()
+    (folder / "a").write_bytes(b"photo")
+    backup.round()
+    (named,) = entries(repository, media_names(repository), {})
+    assert archiver.round() == 0
+    (found,) = entries(repository, media_names(repository), {})
+    assert (found, whole(keys, repository.folder, "media/a")) == (named, b"photo")
