@@ -11,7 +11,9 @@ from joserfc.jwk import ECKey
 from foundation.identity.challenges import IdentityUnavailable, TokenInvalid
 
 FLOOR_SECONDS = 10.0
-"""At least this long between two fetches, so that invented key ids can't be turned into load on Keycloak."""
+"""At least this long after a fetch in vain, so that invented key ids can't be turned into load on Keycloak.
+
+A fetch that brought the key it was for holds up no other: a new key is known at once after a start or a rotation."""
 FRESH_SECONDS = 300.0
 """After this a key set is fetched again, so that a withdrawn key is not trusted for long."""
 STALE_SECONDS = 3600.0
@@ -29,7 +31,7 @@ class RealmKeys:
         self._monotonic = monotonic
         self._keys: dict[str, ECKey] = {}
         self._fetched_at = -STALE_SECONDS
-        self._tried_at = -STALE_SECONDS
+        self._in_vain_at = -STALE_SECONDS
         self._lock = asyncio.Lock()
 
     async def key(self, kid: str) -> ECKey:
@@ -37,7 +39,7 @@ class RealmKeys:
         if kid not in self._keys or self._age() > FRESH_SECONDS:
             async with self._lock:
                 if kid not in self._keys or self._age() > FRESH_SECONDS:
-                    await self._fetch()
+                    await self._fetch(kid)
         if self._age() > STALE_SECONDS:
             raise IdentityUnavailable
         if kid not in self._keys:
@@ -47,11 +49,11 @@ class RealmKeys:
     def _age(self) -> float:
         return self._monotonic() - self._fetched_at
 
-    async def _fetch(self) -> None:
+    async def _fetch(self, kid: str) -> None:
         now = self._monotonic()
-        if now - self._tried_at < FLOOR_SECONDS:
+        if now - self._in_vain_at < FLOOR_SECONDS:
             return
-        self._tried_at = now
+        self._in_vain_at = now
         try:
             response = await self._http.get(self._url)
             response.raise_for_status()
@@ -60,6 +62,8 @@ class RealmKeys:
             # Old keys stay until STALE_SECONDS; `key` decides.
             return
         self._fetched_at = now
+        if kid in self._keys:
+            self._in_vain_at = -STALE_SECONDS
 
 
 def _es256_keys(document: dict[str, list[dict[str, str]]]) -> dict[str, ECKey]:

@@ -51,6 +51,24 @@ async def test_new_key_is_found_after_the_floor(
     assert (await keys.key("new")).thumbprint() == world.THIEF.thumbprint()
 
 
+async def test_new_key_is_found_at_once_after_a_fetch_that_was_not_in_vain(
+    keys: RealmKeys, keycloak: world.Keycloak
+) -> None:
+    await keys.key("o")
+    keycloak.keys.append({**world.THIEF.as_dict(private=False), "kid": "new", "use": "sig"})
+    assert (await keys.key("new")).thumbprint() == world.THIEF.thumbprint()
+
+
+async def test_invented_key_ids_after_a_good_fetch_cause_one_more(
+    keys: RealmKeys, keycloak: world.Keycloak
+) -> None:
+    await keys.key("o")
+    for kid in ("x", "y", "z"):
+        with pytest.raises(TokenInvalid):
+            await keys.key(kid)
+    assert keycloak.key_fetches == 2
+
+
 async def test_withdrawn_key_is_refused_after_a_while(
     keys: RealmKeys, keycloak: world.Keycloak, ticker: world.Ticker
 ) -> None:
