@@ -13,7 +13,7 @@ from foundation.identity.challenges import IdentityUnavailable, TokenInvalid
 FLOOR_SECONDS = 10.0
 """At least this long after a fetch in vain, so that invented key ids can't be turned into load on Keycloak.
 
-A fetch that brought the key it was for holds up no other: a new key is known at once after a start or a rotation."""
+A fetch that brought the key it was for holds up no other: after a rotation the new key is known at once."""
 FRESH_SECONDS = 300.0
 """After this a key set is fetched again, so that a withdrawn key is not trusted for long."""
 STALE_SECONDS = 3600.0
