@@ -4,10 +4,12 @@ async with IocClient(home, Person.from_home(home, "minh"), endpoints) as client:
     answer = await client.graphql("query { me { unit { code } } }")
 """
 
+import contextlib
 import json
 import os
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -156,41 +158,30 @@ class IocClient:
         A step-up challenge (RFC 9470) is followed once: the refused request has not run.
         """
         body = {"query": document, "variables": variables or {}, **extra}
-        response = await self._answered(body)
-        challenge = challenge_of(response)
-        if challenge is not None:
-            await self.sign_in(challenge.acr_values, challenge.max_age)
-            response = await self.raw(json=body)
-        if response.is_error:
-            raise ApiRefused(response)
-        answer: dict[str, Any] = response.json()
-        return answer
+        return await self._answered(lambda: self.raw(json=body))
 
     async def graphql_signed(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         """As `graphql`, with a proof that signs the body too (mobile_contract/README.md)."""
         octets = json.dumps({"query": document, "variables": variables}, ensure_ascii=False).encode()
-        response = await self._signed(octets)
-        challenge = challenge_of(response)
-        if challenge is not None:
-            await self.sign_in(challenge.acr_values, challenge.max_age)
-            response = await self._signed(octets)
-        if response.is_error:
-            raise ApiRefused(response)
-        answer: dict[str, Any] = response.json()
-        return answer
+        return await self._answered(lambda: self._signed(octets))
 
     async def _signed(self, octets: bytes) -> httpx.Response:
         headers = await self.headers(digest=digest_of(octets))
         return await self.raw(content=octets, headers=[*headers, ("Content-Type", "application/json")])
 
-    async def _answered(self, body: dict[str, Any]) -> httpx.Response:
-        response = await self.raw(json=body)
+    async def _answered(self, send: Callable[[], Awaitable[httpx.Response]]) -> dict[str, Any]:
+        response = await send()
         if self._file is not None and 'error="invalid_token"' in response.headers.get("www-authenticate", ""):
-            # The remembered session was ended elsewhere.
-            self.key = ECKey.generate_key("P-256")
-            await self.sign_in(self._acr_values)
-            response = await self.raw(json=body)
-        return response
+            await self._begin_anew()
+            response = await send()
+        challenge = challenge_of(response)
+        if challenge is not None:
+            await self.sign_in(challenge.acr_values, challenge.max_age)
+            response = await send()
+        if response.is_error:
+            raise ApiRefused(response)
+        answer: dict[str, Any] = response.json()
+        return answer
 
     async def raw(
         self,
@@ -224,8 +215,18 @@ class IocClient:
             # A remembered session may have been ended elsewhere; a live one must not revive itself silently.
             if self._file is None:
                 raise
-            self.key = ECKey.generate_key("P-256")
-            await self.sign_in(self._acr_values)
+            await self._begin_anew()
+
+    async def _begin_anew(self) -> None:
+        """Sign in as on a new device: the remembered session was ended elsewhere.
+
+        Keycloak, where it may live on, would hand it out again, so it ends there too (the contract says so).
+        """
+        with contextlib.suppress(LoginRefused, httpx.HTTPError):
+            await self.sign_out()
+        self.http.cookies.clear()
+        self.key = ECKey.generate_key("P-256")
+        await self.sign_in(self._acr_values)
 
     def _restore(self) -> None:
         if self._file is None or not self._file.exists():

@@ -1,5 +1,6 @@
 """Every command in the README exists with its options, and runs on the real parts."""
 
+import asyncio
 import json
 import os
 import re
@@ -9,12 +10,16 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from typer.main import get_command
 
+from backend.citizens.sms import HttpSmsGateway
 from cli.__main__ import app
 from cli.check import _checks
+from foundation.phones import Phone
+from foundation.settings import WorkerSettings, load
 from stack.home import ROOT
 from tests.conftest import RunningStack
 
@@ -57,11 +62,23 @@ RUN_HERE = [command for command in every() if command not in {*DONE_ELSEWHERE, *
 
 @pytest.fixture(scope="module")
 def home(running_stack: RunningStack) -> Path:
-    """The running stack's home, as `./ioc` looks for it."""
+    """The running stack's home, as `./ioc` looks for it, with a short message to be shown."""
     (running_stack.home / "ports.json").write_text(
         json.dumps(asdict(running_stack.stack.ports)), encoding="utf-8"
     )
+    asyncio.run(send_a_message(running_stack.home))
     return running_stack.home
+
+
+async def send_a_message(home: Path) -> None:
+    """As the worker does."""
+    settings = load(home / "settings" / "worker.toml", WorkerSettings)
+    assert settings.sms is not None
+    gateway = HttpSmsGateway.of(settings.sms)
+    try:
+        await gateway.send(Phone.parse("0912345678"), "Mã của bạn: 123456", uuid4())
+    finally:
+        await gateway.close()
 
 
 def run(home: Path, command: str) -> subprocess.CompletedProcess[str]:

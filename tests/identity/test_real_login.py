@@ -223,6 +223,20 @@ async def test_official_disabled_and_enabled_again_stays_dead(
     assert await refusal(door, official) == "identity.session_ended"
 
 
+async def test_remembered_session_that_ended_here_but_lives_at_keycloak_is_left_behind(
+    door: Authenticator, keycloak: Administration
+) -> None:
+    person = await keycloak.new_person("ihanoi")
+    async with keycloak.client(person, remember=True) as before:
+        session = await knock(door, before)
+        await keycloak.update_person(person, enabled=False)
+        await keycloak.until_end_is_noted(session)
+        await keycloak.update_person(person, enabled=True)
+    async with keycloak.client(person, remember=True) as after:
+        answer = await after.graphql("{ __typename }")
+    assert answer["data"] == {"__typename": "Query"}
+
+
 async def test_reset_password_ends_access(
     door: Authenticator, keycloak: Administration, citizen: IocClient
 ) -> None:
