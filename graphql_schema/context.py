@@ -12,6 +12,7 @@ import structlog
 from backend.deadlines.types import ReportDeadlines
 from backend.media.types import Media
 from backend.reports.types import TimelineEntry
+from backend.work.types import Work
 from foundation.cursors import Cursors, NamePosition, Person, person_of
 from foundation.directory_queue import Asking
 from foundation.errors import Forbidden, NotFound, Refusal
@@ -62,11 +63,13 @@ class GraphQLContext:
     timelines: Batch[tuple[TimelineEntry, ...]] = field(init=False)
     media: Batch[tuple[Media, ...]] = field(init=False)
     deadlines: Batch[ReportDeadlines] = field(init=False)
+    work: Batch[Work] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "timelines", Batch(self._read_timelines))
         object.__setattr__(self, "media", Batch(self._read_media))
         object.__setattr__(self, "deadlines", Batch(self._read_deadlines))
+        object.__setattr__(self, "work", Batch(self._read_work))
 
     async def _read_timelines(self, codes: Sequence[str]) -> Mapping[str, tuple[TimelineEntry, ...]]:
         async with asyncio.timeout(self.seconds):
@@ -79,6 +82,10 @@ class GraphQLContext:
     async def _read_deadlines(self, codes: Sequence[str]) -> Mapping[str, ReportDeadlines]:
         async with asyncio.timeout(self.seconds):
             return await self.services.deadlines.reads.of_reports(self.principal, codes)
+
+    async def _read_work(self, codes: Sequence[str]) -> Mapping[str, Work]:
+        async with asyncio.timeout(self.seconds):
+            return await self.services.work.reads.of_reports(self.principal, codes)
 
     @property
     def person(self) -> Person:

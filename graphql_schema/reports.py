@@ -21,6 +21,7 @@ from graphql_schema.paging import AFTER, FIRST, Connection, connection_of
 from graphql_schema.releases import PublicText, public_text_of
 from graphql_schema.sizes import rows
 from graphql_schema.tenancy import UnitSummary, summary_of
+from graphql_schema.work import WORK, ReportWork, work_view_of
 
 CODE = "16 ký tự Crockford; chữ thường, gạch nối, I, L, O đều nhận. / The report's code, as people type it."
 CATEGORY_CODE = "Mã lĩnh vực (xem categories). / Code of the category (see `categories`)."
@@ -111,6 +112,11 @@ class Report(Node):
     @strawberry.field(description=COUNTDOWN)
     async def deadlines(self, info: Info) -> ReportDeadlines | None:
         return await _countdown(info, self.code)
+
+    @strawberry.field(description=WORK)
+    async def work(self, info: Info) -> ReportWork | None:
+        found = await info.context.work.of(self.code)
+        return None if found is None else work_view_of(found)
 
 
 @strawberry.type(description="Căn cứ từ chối một phản ánh. / A ground of the law for refusing a report.")

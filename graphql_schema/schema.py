@@ -37,6 +37,8 @@ from graphql_schema.statistics import StatisticsQuery
 from graphql_schema.tenancy import TenancyQuery
 from graphql_schema.unit_changes import UnitMutation
 from graphql_schema.viewer import ViewerQuery
+from graphql_schema.work import WorkQuery
+from graphql_schema.work_changes import WorkMutation
 
 QUERIES = (
     ViewerQuery,
@@ -56,6 +58,7 @@ QUERIES = (
     ChannelQuery,
     StatisticsQuery,
     PublicFiguresQuery,
+    WorkQuery,
     NodeQuery,
 )
 MUTATIONS = (
@@ -75,6 +78,7 @@ MUTATIONS = (
     CitizenMutation,
     RecoveryMutation,
     DeadlineRulesMutation,
+    WorkMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 

@@ -43,6 +43,7 @@ from graphql_schema.citizen_services import Citizens
 from graphql_schema.deadline_services import Deadlines
 from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics, TextReleases
+from graphql_schema.work_services import WorkServices
 
 if TYPE_CHECKING:
     from backend.notifications.types import InboxItem, Preferences, PushToken
@@ -431,3 +432,4 @@ class Services:
     redactions: MediaRedactions | None = None
     """None: this process has no store of files."""
     citizens: Citizens
+    work: WorkServices

@@ -91,6 +91,7 @@ from services.observing import observed
 from services.registers import registers_of
 from services.routes import backchannel_logout_route, health_routes
 from services.serving import DRAIN, START_SECONDS, Serving, drain_before_respawn, drain_before_stop
+from services.work import work_of
 
 SETTINGS_VARIABLE = "IOC_API_SETTINGS"
 BACKLOG = 1024
@@ -201,6 +202,7 @@ def services_of(parts: Parts) -> Services:
         deadlines=deadlines_of(database, policy, clock, new_uuid),
         redactions=redactions_of(parts),
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
+        work=work_of(database, policy, clock, new_uuid),
         citizens=citizens_of(database, policy, clock, parts.keys, parts.settings.phones, queue_of(parts)),
     )
 

@@ -57,6 +57,7 @@ TENANT_SCHEMAS = (
     "routing",
     "statistics",
     "tenancy",
+    "work",
 )
 # Each table with the columns that the current role may read and change.
 _TABLES = """

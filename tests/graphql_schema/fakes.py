@@ -23,6 +23,7 @@ from backend.reports.types import (
 )
 from backend.routing.types import Category
 from backend.tenancy.types import DutyView, OfficialProfile, Unit, UnitPage
+from backend.work.types import Work
 from foundation.errors import NotFound, Refusal
 from foundation.identity import step_up
 from foundation.identity.challenges import TokenExpired, Unauthenticated
@@ -39,6 +40,7 @@ from foundation.recording import AuditEvent
 from graphql_schema.deadline_services import Deadlines
 from graphql_schema.services import Services
 from graphql_schema.transport import RequestParts
+from graphql_schema.work_services import WorkServices
 
 NOW = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 CODE = "0123456789ABCDEF"
@@ -283,11 +285,19 @@ class QuietDeadlines:
         return {}
 
 
+class QuietWork:
+    """Nobody has anything in hand."""
+
+    async def of_reports(self, principal: Principal, codes: Sequence[str]) -> dict[str, Work]:
+        return {}
+
+
 def every(rest: Any, **given: Any) -> Services:
     """Services for a test: those given, and `rest` in the place of every other."""
     given.setdefault(
         "deadlines", Deadlines(reads=QuietDeadlines(), changes=rest, rules=rest, rule_changes=rest)
     )
+    given.setdefault("work", WorkServices(reads=QuietWork(), changes=rest))
     return Services(**{field.name: given.get(field.name, rest) for field in fields(Services)})
 
 

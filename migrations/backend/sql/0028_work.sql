@@ -1,1 +1,121 @@
--- Reserved.
+-- Officers' work on a report: who has it in hand, and what officers write to each other.
+-- Nothing of this is the citizen's or the public's: every policy asks for units, and a citizen has none.
+CREATE SCHEMA work;
+
+-- Of one report: who of the handling unit has it in hand (phân công). `version` rises with each change of work on it.
+CREATE TABLE work.file (
+  report_id uuid PRIMARY KEY REFERENCES reports.report ON DELETE RESTRICT,
+  version int NOT NULL CHECK (version >= 1),
+  assignee_id uuid REFERENCES tenancy.official ON DELETE RESTRICT,
+  unit_id int REFERENCES tenancy.unit ON DELETE RESTRICT,
+  assigned_at timestamptz,
+  CHECK ((assignee_id IS NULL) = (unit_id IS NULL) AND (assignee_id IS NULL) = (assigned_at IS NULL))
+);
+CREATE INDEX file_assignee ON work.file (assignee_id) WHERE assignee_id IS NOT NULL;
+
+-- The officers' timeline of a report: beside reports.timeline, which its citizen reads. Never changed.
+-- `person_id`: whom it is about. `note`: what an officer wrote.
+CREATE TABLE work.entry (
+  id uuid PRIMARY KEY,
+  report_id uuid NOT NULL REFERENCES reports.report ON DELETE RESTRICT,
+  at timestamptz NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('assigned', 'unassigned', 'released', 'note')),
+  actor_id uuid REFERENCES tenancy.official ON DELETE RESTRICT,
+  unit_id int NOT NULL REFERENCES tenancy.unit ON DELETE RESTRICT,
+  person_id uuid REFERENCES tenancy.official ON DELETE RESTRICT,
+  note text CHECK (length(note) BETWEEN 1 AND 4000),
+  CHECK ((kind = 'note') = (note IS NOT NULL)),
+  -- "released" is what nobody decided: the report went to another unit, or the person has left.
+  CHECK ((kind = 'released') = (actor_id IS NULL))
+);
+CREATE INDEX entry_report ON work.entry (report_id, id);
+
+-- Whether somebody is a handler of this unit itself today: a duty above it is another unit's.
+CREATE FUNCTION work.handles(an_official uuid, a_unit int) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT EXISTS (SELECT FROM tenancy.duty d JOIN tenancy.official o ON o.id = d.official_id
+    WHERE d.official_id = an_official AND d.unit_id = a_unit AND d.kind = 'handler' AND o.state = 'active'
+      AND d.from_day <= platform.today() AND (d.until_day IS NULL OR d.until_day >= platform.today()))
+$$;
+-- The handlers of a unit that the caller works for, as colleagues know each other: code and name.
+CREATE FUNCTION work.handlers_of(a_unit int) RETURNS TABLE (id uuid, code text, name text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT o.id, o.code, o.name FROM tenancy.official o
+  WHERE a_unit = ANY (string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])
+    AND work.handles(o.id, a_unit)
+    AND o.id IN (SELECT d.official_id FROM tenancy.duty d WHERE d.unit_id = a_unit AND d.kind = 'handler')
+  ORDER BY o.name_key, o.number LIMIT 200
+$$;
+-- Code and name of people whom entries of visible reports name, for officials alone.
+CREATE FUNCTION work.people(ids uuid[]) RETURNS TABLE (id uuid, code text, name text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT o.id, o.code, o.name FROM tenancy.official o
+  WHERE o.id = ANY (ids) AND nullif(current_setting('ioc.units', true), '') IS NOT NULL
+$$;
+REVOKE ALL ON FUNCTION work.handles, work.handlers_of, work.people FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION work.handles, work.handlers_of, work.people TO backend_app, backend_city;
+
+-- A report that goes to another unit is in nobody's hand there, whoever sent it.
+CREATE FUNCTION work.release() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  person uuid;
+BEGIN
+  SELECT f.assignee_id INTO person FROM work.file f WHERE f.report_id = NEW.id FOR UPDATE;
+  IF person IS NOT NULL THEN
+    UPDATE work.file f SET assignee_id = NULL, unit_id = NULL, assigned_at = NULL, version = f.version + 1
+    WHERE f.report_id = NEW.id;
+    INSERT INTO work.entry (id, report_id, at, kind, unit_id, person_id)
+    VALUES (uuidv7(), NEW.id, NEW.updated_at, 'released', OLD.handler_id, person);
+  END IF;
+  RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION work.release FROM PUBLIC;
+CREATE TRIGGER report_released AFTER UPDATE ON reports.report
+  FOR EACH ROW WHEN (NEW.handler_id <> OLD.handler_id) EXECUTE FUNCTION work.release();
+
+ALTER TABLE work.file ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work.file FORCE ROW LEVEL SECURITY;
+ALTER TABLE work.entry ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work.entry FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON work.file TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON work.entry TO backend_owner USING (true) WITH CHECK (true);
+-- Units that have or had the report; not its citizen, to whom the report itself is visible.
+CREATE POLICY file_read ON work.file FOR SELECT TO backend_app, backend_city
+  USING (EXISTS (SELECT FROM reports.report r WHERE r.id = report_id AND r.visible_units
+    && (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])));
+CREATE POLICY entry_read ON work.entry FOR SELECT TO backend_app, backend_city
+  USING (EXISTS (SELECT FROM reports.report r WHERE r.id = report_id AND r.visible_units
+    && (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])));
+-- In hand is a report of a handler of the unit that handles it, and put there by that unit.
+CREATE POLICY file_make ON work.file FOR INSERT TO backend_app, backend_city
+  WITH CHECK (assignee_id IS NULL AND version = 1 AND EXISTS (SELECT FROM reports.report r
+    WHERE r.id = report_id AND r.handler_id
+      = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[])));
+CREATE POLICY file_change ON work.file FOR UPDATE TO backend_app, backend_city
+  USING (EXISTS (SELECT FROM reports.report r WHERE r.id = report_id AND r.handler_id
+    = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[])))
+  WITH CHECK (EXISTS (SELECT FROM reports.report r WHERE r.id = report_id AND r.handler_id
+      = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[])
+    AND (assignee_id IS NULL OR (unit_id = r.handler_id AND work.handles(assignee_id, unit_id)))));
+-- Nobody writes in another's name, or for a unit that is not his.
+CREATE POLICY entry_write ON work.entry FOR INSERT TO backend_app, backend_city
+  WITH CHECK (actor_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid)
+    AND unit_id = ANY (string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])
+    AND EXISTS (SELECT FROM reports.report r WHERE r.id = report_id AND r.visible_units
+      && (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])));
+-- Jobs tell who was given a report, and take it from who has left; never what was written.
+CREATE POLICY worker_read ON work.entry FOR SELECT TO backend_worker USING (true);
+CREATE POLICY worker_release ON work.entry FOR INSERT TO backend_worker WITH CHECK (kind = 'released');
+CREATE POLICY worker_read ON work.file FOR SELECT TO backend_worker USING (true);
+CREATE POLICY worker_release ON work.file FOR UPDATE TO backend_worker USING (true) WITH CHECK (assignee_id IS NULL);
+
+GRANT USAGE ON SCHEMA work TO backend_app, backend_city, backend_worker;
+GRANT SELECT ON work.file, work.entry TO backend_app, backend_city;
+GRANT INSERT (report_id, version) ON work.file TO backend_app, backend_city;
+GRANT UPDATE (version, assignee_id, unit_id, assigned_at) ON work.file TO backend_app, backend_city, backend_worker;
+GRANT INSERT ON work.entry TO backend_app, backend_city;
+GRANT SELECT ON work.file TO backend_worker;
+GRANT SELECT (id, report_id, at, kind, person_id) ON work.entry TO backend_worker;
+GRANT INSERT (id, report_id, at, kind, unit_id, person_id) ON work.entry TO backend_worker;
+GRANT EXECUTE ON FUNCTION work.handles TO backend_worker;

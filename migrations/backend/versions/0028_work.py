@@ -1,4 +1,4 @@
-"""Reserved."""
+"""Officers' work: assignments, internal notes."""
 
 from migrations.sql import run
 

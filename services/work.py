@@ -1,0 +1,26 @@
+"""Officers' work put together: read and changed by the api, upheld by the worker."""
+
+from backend.notifications.service import NotificationService
+from backend.work.jobs import WorkUpkeep
+from backend.work.queries import WorkQueries
+from backend.work.service import WorkService
+from foundation.clock import Clock
+from foundation.database.database import Database
+from foundation.ids import NewId, new_uuid
+from foundation.policy.engine import PolicyEngine
+from graphql_schema.work_services import WorkServices
+
+
+def work_of(database: Database, policy: PolicyEngine, clock: Clock, new_id: NewId) -> WorkServices:
+    """What resolvers of officers' work call."""
+    return WorkServices(
+        reads=WorkQueries(database, policy, clock),
+        changes=WorkService(database, policy, clock, new_id),
+    )
+
+
+def upkeep_of(
+    database: Database, policy: PolicyEngine, notifications: NotificationService, clock: Clock
+) -> WorkUpkeep:
+    """What the worker does."""
+    return WorkUpkeep(database, policy, notifications, clock, new_uuid)
