@@ -180,8 +180,9 @@ CREATE VIEW statistics.flow WITH (security_invoker = true) AS
          0 AS closed, 0 AS on_time, 0 AS late, 0 AS ratings, 0 AS rating_sum
   FROM statistics.delta d WHERE (d.from_state IS NULL) <> (d.to_state IS NULL)
   UNION ALL
-  SELECT d.x, d.unit_id, d.on_day, d.category, 0, (d.to_state = 'closed' AND d.from_state <> 'closed')::int,
-         d.on_time, d.late, d.ratings, d.rating_sum
+  -- A clock and a rating have no states; NULL would be the sum where nothing else is counted beside them.
+  SELECT d.x, d.unit_id, d.on_day, d.category, 0,
+         coalesce((d.to_state = 'closed' AND d.from_state <> 'closed')::int, 0), d.on_time, d.late, d.ratings, d.rating_sum
   FROM statistics.delta d
   WHERE (d.to_state = 'closed' AND d.from_state <> 'closed') OR (d.from_state IS NULL AND d.to_state IS NULL);
 CREATE VIEW statistics.move WITH (security_invoker = true) AS

@@ -144,6 +144,14 @@ async def test_a_rating_counts_once_and_a_new_one_takes_its_place(bureau: Bureau
     assert (seen.ratings, seen.satisfaction) == (1, 5.0)
 
 
+async def test_a_rating_with_nothing_else_of_that_day_is_summed_up(bureau: Bureau) -> None:
+    await bureau.world.submitted()
+    await bureau.roll_up()
+    bureau.rows("SELECT statistics.note_rating(id, 4, NULL, created_at) FROM reports.report")
+    assert await bureau.roll_up() == 1
+    assert (await bureau.figures()).now.satisfaction == 4.0
+
+
 async def test_what_a_citizen_rates_counts_where_it_was_closed(bureau: Bureau) -> None:
     world = bureau.world
     lan, minh = await world.citizen(), await world.official("minh")
