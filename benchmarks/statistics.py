@@ -175,7 +175,7 @@ async def _writing(
         {
             "name": "statistics",
             "work": f"a report submitted, accepted, answered; {rounds} pairs of {CALLS}; summed up later at"
-            f" {statistics.median(summing):.0f} µs a report",
+            f" {statistics.fmean(summing):.0f} µs a report",
             "ours": f"{statistics.median(ours):.0f} µs CPU",
             "peer": f"{statistics.median(peer):.0f} µs CPU",
             "peer_name": "without the triggers",

@@ -1,16 +1,20 @@
 """`ioc demo`: a report's way to the ward and back, an officer's way in and out; each claim checked."""
 
 import asyncio
+import secrets
 
 import httpx
 
 from cli import place
 from cli.client import ApiRefused, LoginRefused
+from cli.demo_channels import tell_of_the_call
 from cli.demo_officer import tell_of_the_officer
 from cli.drawing import photo_of_a_mended_lamp
 from cli.graphql import endpoints
 from cli.journey import Answer, ClaimFailed, Journey
 from cli.output import console
+from cli.push import pushes
+from stack.certificates import Pair
 from stack.errors import StackError
 
 WARD, DEPARTMENT = "00070", "D0001"
@@ -25,7 +29,8 @@ def demo() -> None:
     """Tell the journey on the running stack. Exit code 1 when a step differs from its claim."""
     stack = place.existing()
     try:
-        asyncio.run(tell(Journey(stack.home.folder, endpoints(stack), stack.soc.file, console)))
+        journey = Journey(stack.home.folder, endpoints(stack), stack.soc.file, console)
+        asyncio.run(tell(journey, stack.certificates.channel))
     except ClaimFailed as error:
         raise StackError(
             "demo", f"a claim does not hold: {error}", "./ioc status, then ./ioc logs api"
@@ -38,8 +43,11 @@ def demo() -> None:
         raise StackError("demo", f"no answer: {error}", "./ioc status, ./ioc up") from error
 
 
-async def tell(journey: Journey) -> None:
-    """The whole journey. Raises ClaimFailed at the first step that differs from its claim."""
+async def tell(journey: Journey, hotline: Pair) -> None:
+    """The whole journey; `hotline`: the certificate of the far end of channel 1022.
+
+    Raises ClaimFailed at the first step that differs from its claim.
+    """
     async with journey:
         code = await submitted(journey)
         await followed(journey, code)
@@ -50,6 +58,7 @@ async def tell(journey: Journey) -> None:
         await closed(journey, code)
         await refused(journey, code)
         await tell_of_the_officer(journey)
+        await tell_of_the_call(journey, hotline)
         journey.chapter("The log")
         journey.check_log()
         journey.end(code)
@@ -110,6 +119,7 @@ async def seen_by_units(journey: Journey, code: str) -> None:
 async def accepted(journey: Journey, code: str) -> None:
     """Two officers; one wins."""
     journey.chapter("Two officers at once: one wins, the other is told")
+    phone = await phone_of_lan(journey)
     changed = await journey.change("minh", "AcceptReport", code=code, expectedVersion=1)
     journey.claim("Minh accepts it", holds=changed.get("state") == "IN_PROGRESS", seen=changed)
     told = await journey.change("thao", "AcceptReport", code=code, expectedVersion=1)
@@ -120,6 +130,7 @@ async def accepted(journey: Journey, code: str) -> None:
     )
     await journey.soc_received("report.accept", "allow", f"report:{code}")
     await journey.soc_received("report.accept", "deny", f"report:{code}")
+    await pushed(journey, phone)
 
 
 async def asked_and_replied(journey: Journey, code: str) -> None:
@@ -137,6 +148,36 @@ async def asked_and_replied(journey: Journey, code: str) -> None:
     journey.claim("the worker put a notice into Lan's inbox", holds=bool(notices), seen=notices)
     replied = await journey.change("lan", "ReplyToQuestion", code=code, expectedVersion=3, text=REPLY)
     journey.claim(f"Lan replies: “{REPLY}”", holds=replied.get("state") == "IN_PROGRESS", seen=replied)
+
+
+async def phone_of_lan(journey: Journey) -> str:
+    """Lan's phone asks to be woken. Its token at Google."""
+    token = f"demo-{secrets.token_hex(16)}"
+    journey.tell("Lan", "wants her phone to be woken, at any hour")
+    wish = {"push": True, "sms": "NEVER", "email": "NEVER", "quietHours": None}
+    await journey.change("lan", "SetNotificationPreferences", **wish)
+    registered = await journey.change("lan", "RegisterPushToken", platform="ANDROID", token=token)
+    journey.claim("Lan's phone can be woken", holds=registered.get("platform") == "ANDROID", seen=registered)
+    return token
+
+
+async def pushed(journey: Journey, phone: str) -> None:
+    """What Google gets to see, and what the app makes of it."""
+
+    async def look() -> list[Answer]:
+        return [one for one in pushes(journey.home / "push.jsonl") if one["token"] == phone]
+
+    woken = await journey.until(look)
+    data = woken[-1]["data"] if woken else {}
+    journey.claim(
+        f"her phone was woken by a push that says nothing: {data}", holds=list(data) == ["id"], seen=woken
+    )
+    shown = await journey.ask_list("lan", "PushedNotices", push=data["id"])
+    journey.claim(
+        "with that id and her own sign-in the app learns what it was: her report was accepted",
+        holds="report.accepted" in [one["kind"] for one in shown],
+        seen=shown,
+    )
 
 
 async def forwarded_and_answered(journey: Journey, code: str) -> None:

@@ -91,22 +91,34 @@ class Journey:
         (folder / name).write_bytes(octets)
         return folder / name
 
-    def meter(self, seconds: float, limit: float) -> None:
-        """How much of a time limit was used, as a bar."""
-        used = min(_METER_WIDTH, max(1, round(_METER_WIDTH * seconds / limit)))
+    def meter(self, amount: float, limit: float, unit: str = "s") -> None:
+        """How much of a limit was used, or is left, as a bar."""
+        used = min(_METER_WIDTH, max(1, round(_METER_WIDTH * amount / limit)))
         bar = f"[green]{'█' * used}[/green][dim]{'░' * (_METER_WIDTH - used)}[/dim]"
-        self._console.print(f"     0 s {bar} {limit:g} s")
+        self._console.print(f"     0 {unit} {bar} {limit:g} {unit}")
 
-    async def ask(self, name: str, operation: str, **variables: Any) -> Answer:
+    def bar(self, name: str, number: int, most: int) -> None:
+        """A number beside others, as a bar; `most` fills it."""
+        drawn = "█" * (round(_METER_WIDTH * number / most) if most else 0)
+        self._console.print(f"     {escape(name):<16} [green]{drawn}[/green] {number}")
+
+    async def ask(self, name: str, operation: str, /, **variables: Any) -> Answer:
         """Run a document of the contract as a person; the root field's value."""
         client = await self.sign_in(name)
         return self._value(await client.graphql(document(operation), variables))
 
-    async def change(self, name: str, operation: str, **given: Any) -> Answer:
+    async def ask_list(self, name: str, operation: str, /, **variables: Any) -> list[Answer]:
+        """As `ask`, where the root field is a list."""
+        client = await self.sign_in(name)
+        (value,) = _data(await client.graphql(document(operation), variables)).values()
+        found: list[Answer] = value
+        return found
+
+    async def change(self, name: str, operation: str, /, **given: Any) -> Answer:
         """Run a mutation of the contract with a new idempotency key."""
         return await self.ask(name, operation, input={**given, "idempotencyKey": secrets.token_hex(16)})
 
-    async def change_signed(self, name: str, operation: str, **given: Any) -> Answer:
+    async def change_signed(self, name: str, operation: str, /, **given: Any) -> Answer:
         """As `change`, with a proof by the device over the very request: what people's accounts need."""
         client = await self.sign_in(name)
         variables = {"input": {**given, "idempotencyKey": secrets.token_hex(16)}}
@@ -129,7 +141,7 @@ class Journey:
         async with https_client(self.endpoints.ca_file) as client:
             return await client.get(f"{self.endpoints.api_url}/media/{media_id}")
 
-    async def ask_anonymously(self, operation: str, **variables: Any) -> Answer:
+    async def ask_anonymously(self, operation: str, /, **variables: Any) -> Answer:
         """Run a public document without a token."""
         async with https_client(self.endpoints.ca_file) as client:
             body = {"query": document(operation), "variables": variables}
@@ -174,12 +186,17 @@ class Journey:
 
     @staticmethod
     def _value(answer: Answer) -> Answer:
-        if answer.get("errors"):
-            raise ClaimFailed(f"the api answered {json.dumps(answer['errors'], ensure_ascii=False)[:2000]}")
-        (value,) = answer["data"].values()
+        (value,) = _data(answer).values()
         if not isinstance(value, dict):
             raise ClaimFailed("the api answered nothing")
         return value
+
+
+def _data(answer: Answer) -> Answer:
+    if answer.get("errors"):
+        raise ClaimFailed(f"the api answered {json.dumps(answer['errors'], ensure_ascii=False)[:2000]}")
+    data: Answer = answer["data"]
+    return data
 
 
 def document(operation: str) -> str:

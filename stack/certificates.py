@@ -127,6 +127,8 @@ class Certificates:
     edge_client: Pair
     mail: Pair
     sms: Pair
+    channel: Pair
+    """Of a channel's far end that is played on this machine."""
     callers: Path
     """The authority of those who may call the api: the edge, and who asks whether it is ready."""
 
@@ -155,6 +157,7 @@ def ensure(folder: Path, *, anew: bool = False) -> Certificates:
         edge_client=callers.client("edge-client", EDGE_NAME),
         mail=servers.server("mail"),
         sms=servers.server("sms"),
+        channel=servers.server("channel"),
         callers=callers.certificate,
     )
 
