@@ -87,6 +87,11 @@ class EvidenceMissing(Problem):
     pass
 
 
+@strawberry.type(description="Đơn vị phối hợp chưa xong. / A supporting unit's part is open.")
+class PartsOpen(Problem):
+    pass
+
+
 @strawberry.type(description="Căn cứ từ chối không hợp lệ. / The ground is not one for this refusal.")
 class UnknownLegalReason(Problem):
     pass
@@ -419,6 +424,7 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     reports.SameUnit: (SameUnit, plain(SameUnit)),
     reports.UnknownUnit: (UnknownUnit, plain(UnknownUnit)),
     reports.EvidenceMissing: (EvidenceMissing, plain(EvidenceMissing)),
+    reports.PartsOpen: (PartsOpen, plain(PartsOpen)),
     reports.UnknownLegalReason: (UnknownLegalReason, plain(UnknownLegalReason)),
     reports.AlreadyRated: (AlreadyRated, plain(AlreadyRated)),
     reports.AlreadyReopened: (AlreadyReopened, plain(AlreadyReopened)),

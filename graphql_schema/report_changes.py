@@ -19,6 +19,7 @@ from graphql_schema.errors import (
     IllegalTransition,
     InvalidInput,
     NotFound,
+    PartsOpen,
     PhoneUnproven,
     SameUnit,
     UnknownCategory,
@@ -197,7 +198,8 @@ CloseReportPayload = Annotated[
     | IllegalTransition
     | IdempotencyMismatch
     | EvidenceMissing
-    | UnknownLegalReason,
+    | UnknownLegalReason
+    | PartsOpen,
     strawberry.union("CloseReportPayload"),
 ]
 

@@ -22,6 +22,7 @@ from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationMutation, NotificationQuery
 from graphql_schema.official_changes import OfficialMutation
 from graphql_schema.officials import OfficialQuery
+from graphql_schema.part_changes import PartMutation
 from graphql_schema.public_figures import PublicFiguresQuery
 from graphql_schema.recoveries import RecoveryMutation
 from graphql_schema.registers import HistoryQuery
@@ -79,6 +80,7 @@ MUTATIONS = (
     RecoveryMutation,
     DeadlineRulesMutation,
     WorkMutation,
+    PartMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from backend.work import types as domain
-from backend.work.types import EntryKind
+from backend.work.types import EntryKind, PartState
 from foundation.errors import Refusal
 from foundation.ids import parse_report_code
 from graphql_schema.context import Info
@@ -16,6 +16,8 @@ from graphql_schema.tenancy import UnitSummary
 
 ENTRIES = 10
 """Of the officers' timeline, usually."""
+PARTS = 3
+"""Of a report, usually; at most 10 open or done."""
 HANDLERS = 20
 """Of a unit, usually."""
 WORK = "Việc xử lý nội bộ; null với người dân. / Officers' work on it; null for citizens."
@@ -25,6 +27,13 @@ strawberry.enum(
     EntryKind,
     name="WorkEntryKind",
     description="Phân công, thu hồi, tự thu hồi, ghi chú. / What stands in the officers' timeline.",
+)
+
+
+strawberry.enum(
+    PartState,
+    name="PartState",
+    description="Chưa xong, xong, gác lại, bỏ. / Where a supporting unit's part stands.",
 )
 
 
@@ -42,6 +51,20 @@ class WorkEntry:
     unit: UnitSummary
     person: Colleague | None = strawberry.field(description="Người được giao. / Whom it is about.")
     note: str | None
+    about_unit_code: str | None = strawberry.field(
+        description="Đơn vị phối hợp được nói đến. / The supporting unit that it is about."
+    )
+
+
+@strawberry.type(description="Phần việc của một đơn vị phối hợp. / A supporting unit's part.")
+class WorkPart:
+    unit: UnitSummary
+    state: PartState
+    task: str | None = strawberry.field(description="Null: do quy tắc phân công. / Null: a rule named it.")
+    result: str | None
+    reason: str | None = strawberry.field(description="Vì sao gác lại hoặc bỏ. / Why it was ended.")
+    added_at: datetime
+    ended_at: datetime | None
 
 
 @strawberry.type(description="Việc xử lý nội bộ. / Officers' work on a report.")
@@ -52,6 +75,9 @@ class ReportWork:
     entries: list[WorkEntry] = strawberry.field(
         description="Cũ trước; tối đa 200 mục mới nhất. / Oldest first; the newest 200 at most.",
         metadata=rows(ENTRIES),
+    )
+    parts: list[WorkPart] = strawberry.field(
+        description="Các đơn vị phối hợp. / Supporting units.", metadata=rows(PARTS)
     )
 
 
@@ -79,8 +105,21 @@ def work_view_of(work: domain.Work) -> ReportWork:
                 unit=UnitSummary(code=entry.unit_code, name=entry.unit_name),
                 person=_colleague_of(entry.person),
                 note=entry.note,
+                about_unit_code=entry.about_code,
             )
             for entry in work.entries
+        ],
+        parts=[
+            WorkPart(
+                unit=UnitSummary(code=part.unit_code, name=part.unit_name),
+                state=part.state,
+                task=part.task,
+                result=part.result,
+                reason=part.reason,
+                added_at=part.added_at,
+                ended_at=part.ended_at,
+            )
+            for part in work.parts
         ],
     )
 

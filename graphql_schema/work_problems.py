@@ -28,7 +28,29 @@ class ReportClosed(Problem):
     pass
 
 
+@strawberry.type(description="Đang phối hợp. / The unit has an open part already.")
+class AlreadySupporting(Problem):
+    pass
+
+
+@strawberry.type(description="Phần việc không cho phép. / The unit has no part in a state that allows this.")
+class WrongPartState(Problem):
+    pass
+
+
+@strawberry.type(description="Đủ đơn vị phối hợp. / As many supporting units as there may be.")
+class TooManyParts(Problem):
+    most: int
+
+
+def _too_many_parts(refusal: errors.TooManyParts, common: dict[str, str]) -> Problem:
+    return TooManyParts(**common, most=refusal.most)
+
+
 PROBLEMS |= {
+    errors.AlreadySupporting: (AlreadySupporting, plain(AlreadySupporting)),
+    errors.WrongPartState: (WrongPartState, plain(WrongPartState)),
+    errors.TooManyParts: (TooManyParts, _too_many_parts),
     errors.NotAHandler: (NotAHandler, plain(NotAHandler)),
     errors.SameAssignee: (SameAssignee, plain(SameAssignee)),
     errors.NotAssigned: (NotAssigned, plain(NotAssigned)),

@@ -38,9 +38,30 @@ class WorkChanges(Protocol):
     ) -> Worked: ...
 
 
+class PartChanges(Protocol):
+    """backend.work.parts.PartService."""
+
+    async def add(
+        self, principal: OfficialPrincipal, code: str, unit: str, task: str, idempotency: Idempotency
+    ) -> Worked: ...
+
+    async def remove(
+        self, principal: OfficialPrincipal, code: str, unit: str, reason: str, idempotency: Idempotency
+    ) -> Worked: ...
+
+    async def set_aside(
+        self, principal: OfficialPrincipal, code: str, unit: str, reason: str, idempotency: Idempotency
+    ) -> Worked: ...
+
+    async def finish(
+        self, principal: OfficialPrincipal, code: str, unit: str, result: str, idempotency: Idempotency
+    ) -> Worked: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkServices:
     """Work on reports: read and changed."""
 
     reads: WorkReads
     changes: WorkChanges
+    parts: PartChanges

@@ -52,6 +52,7 @@ from backend.routing.service import RoutingService
 from backend.statistics.public import PublicFigureQueries
 from backend.tenancy.queries import TenancyQueries
 from backend.tenancy.service import TenancyService
+from backend.work.gate import WorkParts
 from foundation import logs
 from foundation.clock import Clock, SystemClock
 from foundation.clock_watch import ClockWatch
@@ -163,6 +164,7 @@ def services_of(parts: Parts) -> Services:
         policy=policy,
         routing=RoutingService(),
         evidence=MediaEvidence(),
+        parts=WorkParts(),
         clock=clock,
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,

@@ -2,6 +2,7 @@
 
 from backend.notifications.service import NotificationService
 from backend.work.jobs import WorkUpkeep
+from backend.work.parts import PartService
 from backend.work.queries import WorkQueries
 from backend.work.service import WorkService
 from foundation.clock import Clock
@@ -16,6 +17,7 @@ def work_of(database: Database, policy: PolicyEngine, clock: Clock, new_id: NewI
     return WorkServices(
         reads=WorkQueries(database, policy, clock),
         changes=WorkService(database, policy, clock, new_id),
+        parts=PartService(database, policy, clock, new_id),
     )
 
 

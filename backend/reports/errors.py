@@ -70,3 +70,11 @@ class UnknownUnit(Refusal):
     code = "reports.unknown_unit"
     vi = "Đơn vị nhận không tồn tại hoặc không tiếp nhận phản ánh."
     en = "This unit does not exist or takes no reports."
+
+
+class PartsOpen(Refusal):
+    """A supporting unit has not done its part, and nobody has set it aside."""
+
+    code = "reports.parts_open"
+    vi = "Còn đơn vị phối hợp chưa xong phần việc. Hãy chờ, hoặc gác phần việc đó lại kèm lý do."
+    en = "A supporting unit has not done its part. Please wait, or set the part aside with a reason."

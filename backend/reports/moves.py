@@ -9,6 +9,7 @@ from backend.reports.errors import (
     AlreadyRated,
     AlreadyReopened,
     EvidenceMissing,
+    PartsOpen,
     SameUnit,
     TooLate,
     UnknownLegalReason,
@@ -50,6 +51,22 @@ class Evidence(Protocol):
         ...
 
 
+class Parts(Protocol):
+    """What supporting units still have to do, which another feature keeps."""
+
+    async def open(self, work: UnitOfWork, report_id: UUID) -> bool:
+        """Whether one of them has not done its part, and nobody has set it aside."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What closing asks of other features."""
+
+    evidence: Evidence
+    parts: Parts
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """A step that somebody wants to take, unchecked. `field` is the API's name of `note`."""
@@ -76,7 +93,7 @@ class Move:
 
 
 async def change(
-    work: UnitOfWork, evidence: Evidence, report: ReportRow, move: Move, note: str | None, now: datetime
+    work: UnitOfWork, gates: Gates, report: ReportRow, move: Move, note: str | None, now: datetime
 ) -> None:
     """Change the locked report as the step says. Raises what stands against it."""
     before = ReportState(report.state)
@@ -87,7 +104,7 @@ async def change(
         case ReportStep.ANSWERED:
             report.answer = note
         case ReportStep.CLOSED:
-            await _close(work, evidence, report, move, before, now)
+            await _close(work, gates, report, move, before, now)
         case ReportStep.WITHDRAWN:
             report.closing_reason, report.closed_at = ClosingReason.WITHDRAWN, now
         case ReportStep.RATED:
@@ -112,7 +129,7 @@ async def _forward(work: UnitOfWork, report: ReportRow, move: Move, now: datetim
 
 
 async def _close(
-    work: UnitOfWork, evidence: Evidence, report: ReportRow, move: Move, before: ReportState, now: datetime
+    work: UnitOfWork, gates: Gates, report: ReportRow, move: Move, before: ReportState, now: datetime
 ) -> None:
     """Resolved needs something to see; a refusal its ground; no reply that there was a question."""
     reason = move.reason
@@ -128,9 +145,11 @@ async def _close(
         raise InvalidInput("legalReason")
     if reason is ClosingReason.NO_REPLY and before is not ReportState.AWAITING_CITIZEN:
         raise InvalidInput("reason")
+    if await gates.parts.open(work, report.id):
+        raise PartsOpen
     if reason is ClosingReason.RESOLVED:
         since = report.reopened_at or report.created_at
-        if not await evidence.shown(work, report.id, since):
+        if not await gates.evidence.shown(work, report.id, since):
             raise EvidenceMissing
     report.closing_reason, report.closed_at = reason, now
 

@@ -7,7 +7,7 @@ from typing import Any
 from backend.citizens.service import require_proven
 from backend.reports.limits import MAX_PLACE, checked_cell, checked_text
 from backend.reports.models import ReportRow
-from backend.reports.moves import ACTIONS, Evidence, Move, change
+from backend.reports.moves import ACTIONS, Evidence, Gates, Move, Parts, change
 from backend.reports.store import StepTaken, lock, unit_path, write_step, write_words
 from backend.reports.types import Changed, ClosingReason, ReportState, ReportStep, Submission, report_resource
 from backend.routing.service import RoutedPlace, RoutingService
@@ -36,6 +36,7 @@ class ReportService:
         policy: PolicyEngine,
         routing: RoutingService,
         evidence: Evidence,
+        parts: Parts,
         clock: Clock,
         new_id: NewId,
         random_bytes: RandomBytes,
@@ -43,7 +44,7 @@ class ReportService:
         self._database = database
         self._policy = policy
         self._routing = routing
-        self._evidence = evidence
+        self._gates = Gates(evidence, parts)
         self._clock = clock
         self._new_id = new_id
         self._random_bytes = random_bytes
@@ -143,7 +144,7 @@ class ReportService:
     ) -> Changed:
         """End the work with a reason: resolved with evidence, or refused on a ground of the law and in words.
 
-        Raises EvidenceMissing, UnknownLegalReason beside the rest.
+        Raises EvidenceMissing, UnknownLegalReason, PartsOpen beside the rest.
         """
         move = Move(ReportStep.CLOSED, code, expected_version, note, reason=reason, legal_reason=legal_reason)
         return await self._take(principal, move, idempotency)
@@ -219,7 +220,7 @@ class ReportService:
             if report.version != move.expected_version:
                 raise VersionConflict(report.version)
             taken = self._taken(principal, report, move, note, now)
-            await change(work, self._evidence, report, move, note, now)
+            await change(work, self._gates, report, move, note, now)
             await write_step(work, report, taken, self._new_id)
             return await self._finish(work, report, idempotency, decision)
 

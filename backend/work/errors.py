@@ -33,3 +33,31 @@ class ReportClosed(Refusal):
     code = "work.report_closed"
     vi = "Phản ánh đã đóng nên không thể thực hiện việc này."
     en = "The report is closed, so this can't be done."
+
+
+class AlreadySupporting(Refusal):
+    """The unit has an open part of this report."""
+
+    code = "work.already_supporting"
+    vi = "Đơn vị này đang phối hợp xử lý phản ánh."
+    en = "This unit has a part of the report already."
+
+
+class WrongPartState(Refusal):
+    """The unit has no part of this report in a state that allows it."""
+
+    code = "work.wrong_part_state"
+    vi = "Đơn vị không có phần việc phù hợp để thực hiện bước này. Hãy tải lại."
+    en = "The unit has no part in a state that allows this. Please reload."
+
+
+class TooManyParts(Refusal):
+    """The report has as many supporting units as it may."""
+
+    code = "work.too_many_parts"
+    vi = "Phản ánh đã có tối đa {most} đơn vị phối hợp."
+    en = "The report has {most} supporting units, which is the most there may be."
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most=most)
+        self.most = most

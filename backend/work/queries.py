@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from backend.reports.types import readers_of, report_resource
-from backend.work.types import Colleague, Entry, EntryKind, Work
+from backend.work.types import Colleague, Entry, EntryKind, Part, PartState, Work
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.read_scope import ReadScope
@@ -37,10 +37,17 @@ WHERE r.code = ANY($1::text[])
 """  # noqa: S608 - constants of this file
 _ENTRIES = """
 SELECT asked.id AS report_id, entry.* FROM unnest($1::uuid[]) asked(id) CROSS JOIN LATERAL (
-  SELECT e.id, e.at, e.kind, e.actor_id, e.person_id, e.note, u.code AS unit_code, u.name AS unit_name
-  FROM work.entry e JOIN tenancy.unit u ON u.id = e.unit_id
+  SELECT e.id, e.at, e.kind, e.actor_id, e.person_id, e.note, u.code AS unit_code, u.name AS unit_name,
+    a.code AS about_code
+  FROM work.entry e JOIN tenancy.unit u ON u.id = e.unit_id LEFT JOIN tenancy.unit a ON a.id = e.about_unit_id
   WHERE e.report_id = asked.id ORDER BY e.id DESC LIMIT $2) entry
 ORDER BY asked.id, entry.id
+"""
+_PARTS = """
+SELECT p.report_id, u.code AS unit_code, u.name AS unit_name, p.state, p.task, p.result, p.reason, p.added_at,
+  p.ended_at
+FROM work.part p JOIN tenancy.unit u ON u.id = p.unit_id WHERE p.report_id = ANY($1::uuid[])
+ORDER BY p.added_at, p.id
 """
 _PEOPLE = "SELECT id, code, name FROM work.people($1::uuid[])"
 _HANDLERS = "SELECT code, name FROM work.handlers_of($1::int)"
@@ -67,6 +74,7 @@ class WorkQueries:
             parsed = sorted({parse_report_code(code) for code in codes})
             rows = [row for row in await _rows(scope, principal, parsed) if self._readable(principal, row)]
             entries = await scope.rows(_ENTRIES, [row["id"] for row in rows], MOST_ENTRIES)
+            parts = await scope.rows(_PARTS, [row["id"] for row in rows])
             ids = {row["assignee_id"] for row in rows}
             ids |= {entry[name] for entry in entries for name in ("actor_id", "person_id")}
             found = await scope.rows(_PEOPLE, sorted(ids - {None}))
@@ -77,6 +85,7 @@ class WorkQueries:
                 assignee=people.get(row["assignee_id"]),
                 assigned_at=row["assigned_at"],
                 entries=tuple(_entry(one, people) for one in entries if one["report_id"] == row["id"]),
+                parts=tuple(_part(one) for one in parts if one["report_id"] == row["id"]),
             )
             for row in rows
         }
@@ -128,6 +137,20 @@ def _entry(row: asyncpg.Record, people: Mapping[Any, Colleague]) -> Entry:
         unit_name=row["unit_name"],
         person=people.get(row["person_id"]),
         note=row["note"],
+        about_code=row["about_code"],
+    )
+
+
+def _part(row: asyncpg.Record) -> Part:
+    return Part(
+        unit_code=row["unit_code"],
+        unit_name=row["unit_name"],
+        state=PartState(row["state"]),
+        task=row["task"],
+        result=row["result"],
+        reason=row["reason"],
+        added_at=row["added_at"],
+        ended_at=row["ended_at"],
     )
 
 

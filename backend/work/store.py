@@ -39,8 +39,8 @@ _RAISE = text(
 )
 _ENTRY = text(
     """
-    INSERT INTO work.entry (id, report_id, at, kind, actor_id, unit_id, person_id, note)
-    VALUES (:id, :report, :at, :kind, :actor, :unit, :person, :note)
+    INSERT INTO work.entry (id, report_id, at, kind, actor_id, unit_id, person_id, about_unit_id, note)
+    VALUES (:id, :report, :at, :kind, :actor, :unit, :person, :about, :note)
     """
 )
 
@@ -103,6 +103,7 @@ async def write_entry(
     kind: EntryKind,
     unit: int,
     person: UUID | None = None,
+    about: int | None = None,
     note: str | None = None,
 ) -> None:
     """Write an entry of the officers' timeline in the name of the official who works."""
@@ -116,6 +117,7 @@ async def write_entry(
         "actor": principal.official_id,
         "unit": unit,
         "person": person,
+        "about": about,
         "note": note,
     }
     await work.connection.execute(_ENTRY, row)

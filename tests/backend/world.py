@@ -19,6 +19,7 @@ from backend.reports.service import ReportService
 from backend.reports.types import Changed, Submission
 from backend.routing.service import RoutingService
 from backend.tenancy.service import TenancyService
+from backend.work.gate import WorkParts
 from foundation.clock import HANOI, FrozenClock
 from foundation.database.connections import for_psycopg
 from foundation.database.database import Database
@@ -201,6 +202,7 @@ def compose(app: DatabaseSettings, worker: DatabaseSettings, recorder: Recorder 
             policy=policy,
             routing=RoutingService(),
             evidence=MediaEvidence(),
+            parts=WorkParts(),
             clock=clock,
             new_id=new_uuid,
             random_bytes=secrets.token_bytes,

@@ -19,12 +19,16 @@ CREATE TABLE work.entry (
   id uuid PRIMARY KEY,
   report_id uuid NOT NULL REFERENCES reports.report ON DELETE RESTRICT,
   at timestamptz NOT NULL,
-  kind text NOT NULL CHECK (kind IN ('assigned', 'unassigned', 'released', 'note')),
+  kind text NOT NULL CHECK (kind IN ('assigned', 'unassigned', 'released', 'note', 'part_added', 'part_done',
+    'part_set_aside', 'part_removed')),
   actor_id uuid REFERENCES tenancy.official ON DELETE RESTRICT,
   unit_id int NOT NULL REFERENCES tenancy.unit ON DELETE RESTRICT,
   person_id uuid REFERENCES tenancy.official ON DELETE RESTRICT,
+  -- Whose part it is about.
+  about_unit_id int REFERENCES tenancy.unit ON DELETE RESTRICT,
   note text CHECK (length(note) BETWEEN 1 AND 4000),
-  CHECK ((kind = 'note') = (note IS NOT NULL)),
+  CHECK ((kind = 'note' OR starts_with(kind, 'part_')) = (note IS NOT NULL)),
+  CHECK (starts_with(kind, 'part_') = (about_unit_id IS NOT NULL)),
   -- "released" is what nobody decided: the report went to another unit, or the person has left.
   CHECK ((kind = 'released') = (actor_id IS NULL))
 );
@@ -119,3 +123,111 @@ GRANT SELECT ON work.file TO backend_worker;
 GRANT SELECT (id, report_id, at, kind, person_id) ON work.entry TO backend_worker;
 GRANT INSERT (id, report_id, at, kind, unit_id, person_id) ON work.entry TO backend_worker;
 GRANT EXECUTE ON FUNCTION work.handles TO backend_worker;
+
+-- Supporting units (đơn vị phối hợp) ---------------------------------------------------------------------------------
+-- A part of the work that another unit than the handling one has: asked for by it, or by the rule that routed the report.
+CREATE TABLE work.part (
+  id uuid PRIMARY KEY,
+  report_id uuid NOT NULL REFERENCES reports.report ON DELETE RESTRICT,
+  unit_id int NOT NULL REFERENCES tenancy.unit ON DELETE RESTRICT,
+  -- removed: it was not needed; set_aside: it was, and the report is closed without it.
+  state text NOT NULL CHECK (state IN ('open', 'done', 'set_aside', 'removed')),
+  task text CHECK (length(task) BETWEEN 1 AND 4000),
+  result text CHECK (length(result) BETWEEN 1 AND 4000),
+  reason text CHECK (length(reason) BETWEEN 1 AND 4000),
+  added_at timestamptz NOT NULL,
+  ended_at timestamptz,
+  UNIQUE (report_id, unit_id),
+  CHECK ((state = 'done') = (result IS NOT NULL)),
+  CHECK ((state IN ('set_aside', 'removed')) = (reason IS NOT NULL)),
+  CHECK ((state = 'open') = (ended_at IS NULL))
+);
+CREATE INDEX part_unit ON work.part (unit_id) WHERE state = 'open';
+-- Who helps with a report sees it as who handled it does, and goes on seeing it: it answers for what it did.
+CREATE OR REPLACE FUNCTION reports.keep_visible_units() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    NEW.participants := OLD.participants;
+    IF NEW.handler_id <> OLD.handler_id AND NOT OLD.handler_id = ANY (OLD.participants) THEN
+      NEW.participants := OLD.participants || OLD.handler_id;
+    END IF;
+    NEW.participants := NEW.participants || ARRAY(SELECT p.unit_id FROM work.part p
+      WHERE p.report_id = NEW.id AND NOT p.unit_id = ANY (NEW.participants) ORDER BY p.unit_id);
+  ELSE
+    NEW.participants := work.supporting(NEW.routing_reason, NEW.handler_id, NEW.created_at);
+  END IF;
+  NEW.visible_units := NEW.participants;
+  IF NOT NEW.handler_id = ANY (NEW.participants) THEN
+    NEW.visible_units := NEW.participants || NEW.handler_id;
+  END IF;
+  RETURN NEW;
+END $$;
+-- The supporting units of the rule that a report was routed by, those of them that take work that day.
+CREATE FUNCTION work.supporting(reason jsonb, a_handler int, at timestamptz) RETURNS int[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT coalesce(array_agg(DISTINCT u.id ORDER BY u.id), '{}') FROM routing.rule r
+  JOIN tenancy.unit u ON u.id = ANY (r.supporting) AND u.id <> a_handler AND u.kind <> 'party'
+    AND (u.ended_on IS NULL OR u.ended_on > (at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date)
+  WHERE r.code = reason ->> 'rule' AND r.place_id = (reason ->> 'place')::int
+    AND r.set_number = (SELECT s.number FROM routing.rule_set s
+      WHERE s.state = 'active' AND s.from_day <= (at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date
+      ORDER BY s.from_day DESC, s.number DESC LIMIT 1)
+$$;
+CREATE FUNCTION work.begin_parts() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  INSERT INTO work.part (id, report_id, unit_id, state, added_at)
+  SELECT uuidv7(), NEW.id, u.unit_id, 'open', NEW.created_at FROM unnest(NEW.participants) u(unit_id);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER report_parts AFTER INSERT ON reports.report
+  FOR EACH ROW WHEN (cardinality(NEW.participants) > 0) EXECUTE FUNCTION work.begin_parts();
+CREATE FUNCTION work.show_part() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  UPDATE reports.report r SET updated_at = r.updated_at
+  WHERE r.id = NEW.report_id AND NOT NEW.unit_id = ANY (r.visible_units);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER part_shown AFTER INSERT ON work.part FOR EACH ROW EXECUTE FUNCTION work.show_part();
+-- Who gets the whole report has no part of it any more.
+CREATE FUNCTION work.merge_part() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  UPDATE work.part p SET state = 'removed', result = NULL, reason = 'Đơn vị này đã nhận xử lý chính.', ended_at = NEW.updated_at
+  WHERE p.report_id = NEW.id AND p.unit_id = NEW.handler_id AND p.state = 'open';
+  RETURN NULL;
+END $$;
+CREATE TRIGGER report_merged AFTER UPDATE ON reports.report
+  FOR EACH ROW WHEN (NEW.handler_id <> OLD.handler_id) EXECUTE FUNCTION work.merge_part();
+REVOKE ALL ON FUNCTION work.supporting, work.begin_parts, work.show_part, work.merge_part FROM PUBLIC;
+
+-- Whether a part is still open, for who may close the report: closing and asking for a part lock the report both.
+CREATE FUNCTION work.has_open_parts(a_report uuid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT EXISTS (SELECT FROM work.part p WHERE p.report_id = a_report AND p.state = 'open')
+$$;
+REVOKE ALL ON FUNCTION work.has_open_parts FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION work.has_open_parts TO backend_app, backend_city;
+
+ALTER TABLE work.part ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work.part FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON work.part TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY part_read ON work.part FOR SELECT TO backend_app, backend_city
+  USING (EXISTS (SELECT FROM reports.report r WHERE r.id = report_id AND r.visible_units
+    && (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])));
+-- The handling unit asks another one, which is looked up as the asker sees units: never a Party body.
+CREATE POLICY part_make ON work.part FOR INSERT TO backend_app, backend_city
+  WITH CHECK (state = 'open' AND EXISTS (SELECT FROM reports.report r WHERE r.id = report_id AND r.handler_id <> unit_id
+      AND r.handler_id = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]))
+    AND EXISTS (SELECT FROM tenancy.unit u WHERE u.id = unit_id AND u.kind <> 'party'));
+CREATE POLICY part_change ON work.part FOR UPDATE TO backend_app, backend_city
+  USING (unit_id = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[])
+    OR EXISTS (SELECT FROM reports.report r WHERE r.id = report_id AND r.handler_id
+      = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[])))
+  -- What was done is its own unit's to say.
+  WITH CHECK (state <> 'done'
+    OR unit_id = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]));
+GRANT SELECT, INSERT ON work.part TO backend_app, backend_city;
+GRANT UPDATE (state, task, result, reason, added_at, ended_at) ON work.part TO backend_app, backend_city;

@@ -25,6 +25,7 @@ from backend.reports.service import ReportService
 from backend.reports.types import Changed, Submission
 from backend.routing.service import RoutingService
 from backend.tenancy.service import TenancyService
+from backend.work.gate import WorkParts
 from foundation.clock import SystemClock
 from foundation.database.database import Database
 from foundation.identity.apps import AppDoor
@@ -233,6 +234,7 @@ async def serving(
         policy=PolicyEngine.load(POLICIES),
         routing=RoutingService(),
         evidence=MediaEvidence(),
+        parts=WorkParts(),
         clock=clock,
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,

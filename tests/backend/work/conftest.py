@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from backend.work.jobs import WorkUpkeep
+from backend.work.parts import PartService
 from backend.work.queries import WorkQueries
 from backend.work.service import WorkService
 from backend.work.types import Work
@@ -24,6 +25,7 @@ class Rig:
     database: Database
     service: WorkService
     queries: WorkQueries
+    parts: PartService
     upkeep: WorkUpkeep
     policy: PolicyEngine
 
@@ -74,6 +76,7 @@ def rig(world: World, database: Database) -> Rig:
         database=database,
         service=WorkService(world.database, policy, world.clock, new_uuid),
         queries=WorkQueries(world.database, policy, world.clock),
+        parts=PartService(world.database, policy, world.clock, new_uuid),
         upkeep=WorkUpkeep(world.worker_database, policy, world.notifications, world.clock, new_uuid),
         policy=policy,
     )
