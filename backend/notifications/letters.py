@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 import aiosmtplib
+import structlog
 
 from backend.notifications.push import Outcome
 from foundation.clock import Clock
@@ -21,6 +22,8 @@ There is a new notice for you in the IOC app of Ha Noi. Please open the app to r
 This letter has no link, and never asks for a password.
 """
 _LATER = range(400, 500)
+
+log = structlog.get_logger()
 
 
 class LetterPort(Protocol):
@@ -55,6 +58,10 @@ class SmtpLetters:
         except aiosmtplib.SMTPRecipientsRefused as error:
             codes = [refused.code for refused in error.recipients]
             return Outcome.LATER if all(code in _LATER for code in codes) else Outcome.DEAD
+        except aiosmtplib.SMTPAuthenticationError as error:
+            # Ours is wrong, not the letter: it goes once the password is right again.
+            log.error("mail_server_refuses_the_password", code=error.code)
+            return Outcome.LATER
         except aiosmtplib.SMTPResponseException as error:
             return Outcome.LATER if error.code in _LATER else Outcome.REFUSED
         except (aiosmtplib.SMTPException, OSError):

@@ -46,7 +46,8 @@ def accounts(passwords: dict[str, bytes]):  # type: ignore[no-untyped-def]  # ai
         given = data if isinstance(data, LoginPassword) else LoginPassword(b"", b"")
         password = passwords.get(given.login.decode(errors="replace"), b"")
         right = bool(password) and hmac.compare_digest(given.password, password)
-        return AuthResult(success=right)
+        # Not handled: the library tells the client.
+        return AuthResult(success=right, handled=False)
 
     return check
 
