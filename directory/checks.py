@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from directory.askings import Word, Words, check_words
 from directory.errors import AskerNotEntitled, AskingInvalid, Protected, UnknownTarget
 from directory.keycloak_admin import ClearedRealm, Realm
+from directory.numbers import settled_number, verified_number
 from directory.requests import Request
 from directory.store import Store
 from foundation.clock import HANOI, Clock
@@ -31,13 +33,16 @@ class Entitlement:
         citizens: Realm,
         cleared: ClearedRealm,
         clock: Clock,
+        notice: timedelta,
     ) -> None:
+        """`notice`: how long a citizen's number must have been noted before it recovers an account."""
         self._words = words
         self._store = store
         self._realm = realm
         self._citizens = citizens
         self._cleared = cleared
         self._clock = clock
+        self._notice = notice
 
     async def check(self, request: Request) -> None:
         """Raise a Refused unless everybody who must ask did; Delayed when that can't be found out now."""
@@ -85,8 +90,9 @@ class Entitlement:
     async def _check_recovery(self, word: Word, request: Request) -> None:
         """The officer of the desk, and the account of the number that the officer's device signed.
 
-        What our tables say of whose account it is counts only when Keycloak has this number verified there:
-        who has stolen the api turns a recovery to another account in the table, not in what the officer said.
+        What our tables say of whose account it is counts only when Keycloak has this number verified there.
+        That alone is no wall: who has stolen the api has any number noted there, for it takes the api's key
+        alone. So it must have stood there for the notice, and whoever has the number before it was told.
         """
         session, today = word.session, self._clock.now().astimezone(HANOI).date()
         recovery = await self._store.recovery(_uuid(request.target), today)
@@ -98,13 +104,14 @@ class Entitlement:
             raise AskerNotEntitled
         if recovery.citizen is None or recovery.citizen[0] != self._citizens.issuer:
             raise UnknownTarget
-        attributes = (await self._citizens.user(recovery.citizen[1])).get("attributes", {})
+        user = await self._citizens.user(recovery.citizen[1])
         try:
             said = Phone.parse(str(word.said.given.get("phone"))).e164
         except InvalidInput as error:
             raise AskingInvalid from error
-        if attributes.get("phone_verified") != [said]:
+        if verified_number(user) != said:
             raise AskingInvalid
+        settled_number(user, self._clock.now(), self._notice)
 
     async def _is_enabled(self, subject: str) -> bool:
         try:

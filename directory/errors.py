@@ -73,6 +73,12 @@ class Invalid(Refused):
     code = "directory.invalid"
 
 
+class NumberTooNew(Refused):
+    """The account's number has been at Keycloak for less than the notice, or nobody knows since when."""
+
+    code = "directory.number_too_new"
+
+
 class GivenUp(Refused):
     """An operator gave it up."""
 

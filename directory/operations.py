@@ -13,14 +13,15 @@ from uuid import UUID
 
 from directory.errors import Delayed, Invalid, NotNow, Protected, Taken, UnknownTarget
 from directory.keycloak_admin import FRESH_START, OFFICIAL, ClearedRealm, Realm
+from directory.numbers import noted, settled_number, verified_number
 from directory.requests import Request
 from directory.store import Account, Store
 from foundation.clock import HANOI, Clock
-from foundation.directory_queue import Operation
+from foundation.directory_queue import LEFT_FOR, NUMBER_FOR, PASSWORD_FOR, Operation
 from foundation.phones import NotOpened, PhoneSeal
 
 LINK_LIFE = timedelta(hours=72)
-PHONE_PURPOSE, PASSWORD_PURPOSE = "directory", "recovery-desk"
+PHONE_PURPOSE = "directory"
 _TYPED = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """What is read out and typed: none that is taken for another."""
 _LETTERS = 16
@@ -260,28 +261,45 @@ class Citizens:
         realm: Realm,
         store: Store,
         seal: PhoneSeal | None,
+        recovery_seal: PhoneSeal | None,
         clock: Clock,
+        notice: timedelta,
         new_password: Callable[[], str] = new_password,
     ) -> None:
+        """`seal` is the api's too; what `recovery_seal` seals is opened by the worker alone."""
         self._realm = realm
         self._store = store
         self._seal = seal
+        self._recovery_seal = recovery_seal
         self._clock = clock
+        self._notice = notice
         self._new_password = new_password
 
     async def verify_phone(self, task: Task) -> Result:
-        """Note the number that the citizen has proven, apart from the one that stands in the profile."""
+        """Note the number that the citizen has proven, apart from the one that stands in the profile.
+
+        The number that the account leaves goes sealed to the worker, which tells whoever has it: on the
+        directory's word, for it is the api's key that asks.
+        """
         citizen = _uuid(task.request.target)
-        if self._seal is None:
+        if self._seal is None or self._recovery_seal is None:
             raise Delayed("no_seal_key")
+        seal = self._recovery_seal
         try:
             phone = self._seal.open_text(task.text("phone"), PHONE_PURPOSE, citizen)
         except NotOpened as error:
             raise Invalid from error
-        await self._realm.set_attributes(
-            await self._subject(task.request.target), phone=[phone], phone_verified=[phone]
-        )
-        return {}
+        subject = await self._subject(task.request.target)
+        user = await self._realm.user(subject)
+
+        async def note_before() -> str | None:
+            before = verified_number(user)
+            left = before is not None and before != phone
+            return seal.seal_text(str(before), LEFT_FOR, task.request.id) if left else None
+
+        left = await task.step("left", note_before)
+        await self._realm.set_attributes(subject, **noted(phone, user, self._clock.now()))
+        return {} if left is None else {LEFT_FOR: left}
 
     async def disable(self, task: Task) -> Result:
         """Let nobody in by this account; every session ends."""
@@ -303,15 +321,18 @@ class Citizens:
     async def reset(self, task: Task) -> Result:
         """Recovery in person: every credential goes, every session ends, a password for one sign-in comes.
 
-        The password leaves sealed, for the worker, which hands its halves out. A restart sets a new one.
+        The password leaves sealed for the worker, which hands its halves out, with the number for one of
+        them: Keycloak's, read here, not one that the api names. A restart sets a new password.
         """
-        if self._seal is None:
+        seal = self._recovery_seal
+        if seal is None:
             raise Delayed("no_seal_key")
         recovery = _uuid(task.request.target)
         found = await self._store.recovery(recovery, self._clock.now().astimezone(HANOI).date())
         if found is None or found.citizen is None or found.citizen[0] != self._realm.issuer:
             raise UnknownTarget
         subject = found.citizen[1]
+        number = settled_number(await self._realm.user(subject), self._clock.now(), self._notice)
 
         async def take() -> str:
             return str(await self._realm.take_factors(subject))
@@ -323,7 +344,10 @@ class Citizens:
         password = self._new_password()
         await self._realm.set_password(subject, password)
         await task.step("logged_out", log_out)
-        return {"password": self._seal.seal_text(password, PASSWORD_PURPOSE, recovery)}
+        return {
+            PASSWORD_FOR: seal.seal_text(password, PASSWORD_FOR, recovery),
+            NUMBER_FOR: seal.seal_text(number, NUMBER_FOR, recovery),
+        }
 
     async def end_sessions(self, task: Task) -> Result:
         """End a citizen's sessions: all, or all but one."""

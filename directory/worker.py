@@ -21,7 +21,7 @@ from directory.store import Store
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.jobs import enqueue
-from foundation.directory_queue import Operation
+from foundation.directory_queue import LEFT_FOR, NUMBER_LEFT, Operation
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import is_unit_code
 from foundation.recording import Activity, AuditEvent
@@ -159,6 +159,9 @@ class Worker:
                 return
             if request.then is not None:
                 await enqueue(work, request.then, request=row.id)
+            if LEFT_FOR in result:
+                # Not by the asker's `then`: it may be the asker who has something to hide.
+                await enqueue(work, NUMBER_LEFT, request=row.id)
             await work.record(event)
             await work.commit()
         metrics.DIRECTORY_DONE.labels("done").inc()

@@ -29,6 +29,11 @@ VERSION = 1
 LIFE = timedelta(hours=24)
 """A request that Keycloak's absence kept waiting longer is refused: too much may have changed."""
 
+NUMBER_LEFT = "citizens.number_left"
+"""The job that the directory itself enqueues when an account leaves a number: who has that is told."""
+PASSWORD_FOR, NUMBER_FOR, LEFT_FOR = "recovery-password", "recovery-number", "number-left"
+"""What the directory seals for the worker alone, about a recovery and about a request."""
+
 _INSERT = text(
     "INSERT INTO directory.request (id, signer, operation, target, jws)"
     " VALUES (:id, :signer, :operation, :target, :jws)"

@@ -385,6 +385,8 @@ class WorkerSettings(Section, frozen=True):
     phones: PhoneSettings | None = None
     """As the api's. None: nothing of citizens' accounts is done here."""
     sms: SmsSettings | None = None
+    recovery_seal_key_file: Path | None = None
+    """32 bytes, as the directory's, and not the api's: results of recoveries. Needed with `sms`."""
     channels: ChannelsSettings | None = None
     """As the api's. None: status changes wait."""
     push: PushSettings | None = None
@@ -397,6 +399,8 @@ class WorkerSettings(Section, frozen=True):
             raise ValueError("production pushes to Google alone: push.url")
         if self.sms is None:
             return
+        if self.recovery_seal_key_file is None:
+            raise ValueError("who sends messages hands out recoveries: recovery_seal_key_file")
         if self.environment == "production" and not self.sms.url.startswith("https://"):
             raise ValueError("production sends numbers by TLS alone: sms.url")
 
@@ -468,6 +472,10 @@ class AdministrationSettings(Section, frozen=True):
     """Where the links in Keycloak's letters to officials end: an address of the first app above."""
     phone_seal_key_file: Path | None = None
     """As the api's: proven numbers wait sealed. None: none can be noted at Keycloak."""
+    recovery_seal_key_file: Path | None = None
+    """32 bytes, the worker's too and not the api's: results. None: neither numbers nor recoveries."""
+    phone_notice_days: Annotated[int, msgspec.Meta(ge=1, le=60)] = 14
+    """How long a number must have been noted before it recovers an account; as the api's `notice_days`."""
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.5
     alarm_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 300.0
 

@@ -17,6 +17,7 @@ from foundation.database.database import Database
 from foundation.directory_queue import DirectoryQueue
 from foundation.ids import new_uuid
 from foundation.limits.limiter import Limiter
+from foundation.phones import PhoneSeal
 from foundation.policy.engine import PolicyEngine
 from foundation.settings import PhoneSettings, WorkerSettings
 from graphql_schema.citizen_services import Citizens
@@ -81,13 +82,14 @@ def upkeep_of(
     clock: Clock,
 ) -> CitizenUpkeep | None:
     """What the worker does for citizens' accounts; None when it has neither their keys nor a gateway."""
-    if settings.phones is None or settings.sms is None:
+    if settings.phones is None or settings.sms is None or settings.recovery_seal_key_file is None:
         return None
     keys = PhoneKeys.of(settings.phones)
     return CitizenUpkeep(
         database=database,
         policy=policy,
         keys=keys,
+        recovery_seal=PhoneSeal.from_file(settings.recovery_seal_key_file),
         outbox=Outbox(keys.seal, new_uuid),
         directory=directory,
         gateway=HttpSmsGateway.of(settings.sms),

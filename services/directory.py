@@ -207,7 +207,7 @@ def administration(
     citizens_realm = realm(settings.citizens_realm, given.client)
     officials_realm = realm(settings.officials_realm, given.client)
     cleared = ClearedRealm(realm(settings.officials_realm, given.cleared_client))
-    seal_file = given.phone_seal_key_file
+    notice = timedelta(days=given.phone_notice_days)
     operations = table(
         Officials(
             realm=officials_realm,
@@ -216,7 +216,14 @@ def administration(
             created=Creations(database, officials_realm.issuer).note,
             letters=Letters(given.officials_app[0], given.letter_redirect_uri),
         ),
-        Citizens(citizens_realm, store, None if seal_file is None else PhoneSeal.from_file(seal_file), clock),
+        Citizens(
+            citizens_realm,
+            store,
+            _seal(given.phone_seal_key_file),
+            _seal(given.recovery_seal_key_file),
+            clock,
+            notice,
+        ),
         Sessions({"citizens": citizens_realm, "officials": officials_realm}),
     )
     words = Words(
@@ -233,11 +240,16 @@ def administration(
             citizens=citizens_realm,
             cleared=cleared,
             clock=clock,
+            notice=notice,
         ),
         operations=operations,
         clock=clock,
         alarm_after=timedelta(seconds=given.alarm_seconds),
     )
+
+
+def _seal(file: Path | None) -> PhoneSeal | None:
+    return None if file is None else PhoneSeal.from_file(file)
 
 
 def token_verifier(

@@ -54,6 +54,8 @@ SHARED_KEYS = {
     "media-links": SharedKey(32, ("api",), timedelta(minutes=2)),
     # A number that moves to another account waits sealed for the notice, at most 60 days.
     "phone-seal": SharedKey(32, ("directory", "api", "worker"), timedelta(days=70)),
+    # A request of the directory lives a day, and its result is handed out when it is there.
+    "recovery-seal": SharedKey(32, ("directory", "worker"), timedelta(days=3)),
     "backup-key": SharedKey(32, ("archiver",), timedelta(days=35)),
 }
 

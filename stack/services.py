@@ -100,6 +100,8 @@ class Services:
         random_key(self.home.secret("phone-digests"), PHONE_KEY_SIZE)
         # Numbers that citizens have proven, on their way from api and worker to the directory.
         random_key(self.home.secret("phone-seal"), PHONE_KEY_SIZE)
+        # What only the directory says to the worker: the api does not have it.
+        random_key(self.home.secret("recovery-seal"), PHONE_KEY_SIZE)
         random_key(self.home.backup_key, BACKUP_KEY_SIZE)
         for service, settings in self._settings().items():
             write_settings(self.settings_file(service), settings)
@@ -144,6 +146,7 @@ class Services:
                 mail=self._mail(),
                 phones=self._phones(),
                 sms=self._sms(),
+                recovery_seal_key_file=self.home.secret("recovery-seal"),
             ),
             "relay": RelaySettings(
                 environment="development",
@@ -288,6 +291,7 @@ class Services:
             cleared_client=self._client("ioc-directory-cleared"),
             letter_redirect_uri=f"{self.api_url}/app/callback",
             phone_seal_key_file=self.home.secret("phone-seal"),
+            recovery_seal_key_file=self.home.secret("recovery-seal"),
         )
 
     def _client(self, client_id: str) -> KeycloakClientSettings:

@@ -161,6 +161,11 @@ def test_superusers_passwords_reach_their_cluster_and_the_job_alone() -> None:
     assert found == {"postgres-backend", "postgres-vault", "postgres-keycloak", "passwords-backend"}
 
 
+def test_seal_of_recoveries_is_the_directorys_and_the_workers_alone() -> None:
+    holders = {name for name, service in SERVICES.items() if "recovery-seal" in secrets_of(service)}
+    assert holders == {"directory", "worker"}
+
+
 def test_nothing_has_a_default() -> None:
     assert [match[0] for match in _VARIABLE.finditer(TEXT) if not match["rest"].startswith(":?")] == []
 

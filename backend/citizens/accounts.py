@@ -152,8 +152,8 @@ class AccountService:
         return PhoneView(PhoneStanding.UNPROVEN, named.ending)
 
     async def _tell(self, work: UnitOfWork, principal: CitizenPrincipal, kind: str, now: datetime) -> None:
-        row = {"id": self._new_id(), "whom": principal.citizen_id, "kind": kind, "now": now}
-        await work.connection.execute(sql.TELL, row)
+        row = {"id": self._new_id(), "kind": kind, "now": now}
+        await work.connection.execute(sql.TELL_ONESELF, row)
 
 
 def _deletion(stored: dict[str, Any]) -> DeletionView:

@@ -7,6 +7,7 @@ import procrastinate
 from backend.citizens.messages import SEND
 from backend.citizens.recoveries import RECOVERY_DONE
 from backend.citizens.upkeep import DELETION_DONE, CitizenUpkeep
+from foundation.directory_queue import NUMBER_LEFT
 
 # Until the message is too old, which ends the job by itself: 2, 4, 8 … 1,024 s.
 SENDING = procrastinate.RetryStrategy(max_attempts=16, exponential_wait=2)
@@ -23,6 +24,10 @@ def register(app: procrastinate.App, upkeep: CitizenUpkeep) -> None:
     @app.task(name=RECOVERY_DONE, retry=RETRY)
     async def recovery_done(request: str) -> None:
         await upkeep.recovery_done(UUID(request))
+
+    @app.task(name=NUMBER_LEFT, retry=RETRY)
+    async def number_left(request: str) -> None:
+        await upkeep.number_left(UUID(request))
 
     @app.task(name=DELETION_DONE, retry=RETRY)
     async def deletion_done(request: str) -> None:

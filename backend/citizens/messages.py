@@ -7,6 +7,7 @@ would hold the api's connections.
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
@@ -24,7 +25,7 @@ NOTICES_LIVE = timedelta(hours=12)
 _ADD = text(
     """
     INSERT INTO citizens.message (id, template, sealed, created_at, expires_at)
-    VALUES (:id, :template, :sealed, :now, :expires_at)
+    VALUES (:id, :template, :sealed, :now, :expires_at) ON CONFLICT DO NOTHING
     """
 )
 
@@ -78,10 +79,11 @@ class Outbox:
         template: Template,
         now: datetime,
         life: timedelta = NOTICES_LIVE,
+        once: UUID | None = None,
         **values: str | int,
     ) -> None:
-        """Put one down and enqueue its job. `values` fill the template."""
-        message_id = self._new_id()
+        """Put one down and enqueue its job; of one `once` there is one. `values` fill the template."""
+        message_id = self._new_id() if once is None else once
         letter = msgspec.json.encode(Letter(to.e164, TEXTS[template].format(**values))).decode()
         row = {
             "id": message_id,

@@ -7,7 +7,6 @@ starts a notice (docs/decisions/0026-phone-numbers.md). A code proves a number; 
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Row
 
@@ -16,7 +15,6 @@ from backend.citizens.errors import PhoneBound, WrongCode
 from backend.citizens.keys import MOST_ATTEMPTS, NewCode, PhoneKeys, checked_code
 from backend.citizens.limits import CodeLimits
 from backend.citizens.messages import Outbox, Template
-from backend.citizens.service import phone_of_claim
 from backend.citizens.types import CodeSent, PhoneProved, PhoneStanding, account_resource
 from foundation.clock import Clock
 from foundation.database.database import Database
@@ -180,11 +178,11 @@ class PhoneService:
             "sealed": self._keys.seal.seal(phone.e164, MOVE, citizen),
             "now": now,
             "due": now + self._notice,
+            "notice": self._new_id(),
         }
         bound = (await work.connection.execute(sql.BIND, row)).one()
         await work.connection.execute(sql.FORGET_PROOF, {"citizen": citizen})
         if bound.outcome == "waiting":
-            await self._tell(work, bound.holder, "account.phone_moving", now)
             moves_at: datetime = bound.due_at
             return {"standing": "waiting", "ending": phone.ending, "moves_at": moves_at.isoformat()}
         sealed = self._keys.seal.seal_text(phone.e164, DIRECTORY, citizen)
@@ -192,26 +190,10 @@ class PhoneService:
             raise RuntimeError("this process has no way to the directory")
         await self._directory.add(work, Operation.CITIZEN_VERIFY_PHONE, str(citizen), {"phone": sealed})
         if before not in {None, digest}:
-            await self._tell_old_number(work, principal, before, now)
+            # The number that the account leaves is told by the worker, on the directory's word.
+            told = {"id": self._new_id(), "kind": "account.phone_changed", "now": now}
+            await work.connection.execute(sql.TELL_ONESELF, told)
         return {"standing": "confirming", "ending": phone.ending, "moves_at": None}
-
-    async def _tell_old_number(
-        self, work: UnitOfWork, principal: CitizenPrincipal, before: bytes | None, now: datetime
-    ) -> None:
-        """Whoever had the account yesterday learns of it: by the inbox, and at the number that it leaves.
-
-        That number is not kept here; the token still says it, and is believed when it is the one bound.
-        """
-        await self._tell(work, principal.citizen_id, "account.phone_changed", now)
-        for claimed in (principal.session.phone_verified, principal.session.phone):
-            old = phone_of_claim(claimed)
-            if old is not None and self._keys.digests.of(old) == before:
-                await self._outbox.add(work, old, Template.CHANGED, now)
-                return
-
-    async def _tell(self, work: UnitOfWork, whom: UUID, kind: str, now: datetime) -> None:
-        row = {"id": self._new_id(), "whom": whom, "kind": kind, "now": now}
-        await work.connection.execute(sql.TELL, row)
 
     @staticmethod
     async def _bound(work: UnitOfWork, principal: CitizenPrincipal) -> bytes | None:

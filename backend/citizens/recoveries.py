@@ -37,8 +37,8 @@ LIFE = timedelta(minutes=10)
 """Of the code, at the desk."""
 SHOWN = timedelta(minutes=30)
 """From the asking on: how long the desk's half is shown."""
-NUMBER, DESK = "recovery", "recovery-desk"
-"""What a number, and then the desk's half, is sealed for."""
+DESK = "recovery-desk"
+"""What the desk's half is sealed for."""
 RECOVERY_DONE = "citizens.recovery_done"
 """The job that is told what became of a recovery at Keycloak."""
 
@@ -92,7 +92,6 @@ class RecoveryService:
                 "unit": principal.unit_id,
                 "digest": digest,
                 "code_digest": self._keys.digests.of_code(recovery, digest, code),
-                "sealed": self._keys.seal.seal(phone.e164, NUMBER, recovery),
                 "now": now,
                 "expires_at": expires_at,
             }

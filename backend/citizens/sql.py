@@ -21,8 +21,9 @@ PROOF = text(
 )
 MISSED = text("UPDATE citizens.phone_proof SET attempts = attempts + 1 WHERE citizen_id = :citizen")
 FORGET_PROOF = text("DELETE FROM citizens.phone_proof WHERE citizen_id = :citizen")
-BIND = text("SELECT outcome, holder, due_at FROM citizens.bind_phone(:digest, :sealed, :now, :due)")
-TELL = text("SELECT citizens.tell(:id, :whom, :kind, :now)")
+# Who may lose the number is told by the function itself: the api tells nobody but the principal.
+BIND = text("SELECT outcome, due_at FROM citizens.bind_phone(:digest, :sealed, :now, :due, :notice)")
+TELL_ONESELF = text("SELECT citizens.tell_oneself(:id, :kind, :now)")
 
 ASK_DELETION = text(
     """
@@ -41,9 +42,7 @@ NAMELESS = text("SELECT citizens.nameless(:id)")
 NOTE_UNCLAIMED = text("SELECT citizens.note_unclaimed(:report, :digest, :now)")
 
 UNIT = text("SELECT id, code, kind FROM tenancy.unit WHERE id = :unit")
-OPEN_RECOVERY = text(
-    "SELECT citizens.open_recovery(:id, :unit, :digest, :code_digest, :sealed, :now, :expires_at)"
-)
+OPEN_RECOVERY = text("SELECT citizens.open_recovery(:id, :unit, :digest, :code_digest, :now, :expires_at)")
 RECOVERY = text(
     """
     SELECT unit_id, code_digest, sealed, handed_over, attempts, state, asked_at, expires_at, request
@@ -54,6 +53,7 @@ RECOVERY_MISSED = text("UPDATE citizens.recovery SET attempts = attempts + 1 WHE
 RECOVERY_STATE = text("UPDATE citizens.recovery SET state = :state, request = :request WHERE id = :id")
 
 # What the worker does.
+TELL = text("SELECT citizens.tell(:id, :whom, :kind, :now)")
 MESSAGE = text("SELECT sealed, expires_at FROM citizens.message WHERE id = :id")
 MESSAGE_OVER = text(
     "UPDATE citizens.message SET sealed = NULL, sent_at = :sent_at WHERE id = :id AND sealed IS NOT NULL"
@@ -85,7 +85,9 @@ DELETED_BEFORE = text(
     "SELECT citizen_id FROM citizens.deletion WHERE state = 'deleted' AND deleted_at <= :moment LIMIT 200"
 )
 FORGET = text("SELECT citizens.forget(:citizen, :subject)")
-RECOVERY_OF = text("SELECT id, citizen_id, sealed FROM citizens.recovery WHERE request = :request FOR UPDATE")
+RECOVERY_OF = text(
+    "SELECT id, citizen_id, handed_over FROM citizens.recovery WHERE request = :request FOR UPDATE"
+)
 RECOVERY_HALF = text("UPDATE citizens.recovery SET sealed = :half, handed_over = true WHERE id = :id")
 SWEEP = text("SELECT citizens.sweep(:now)")
 

@@ -15,16 +15,16 @@ from backend.citizens import sql
 from backend.citizens.keys import PhoneKeys
 from backend.citizens.messages import PURPOSE, Letter, Outbox, Template
 from backend.citizens.phones import DIRECTORY, MOVE
-from backend.citizens.recoveries import DESK, NUMBER
+from backend.citizens.recoveries import DESK
 from backend.citizens.sms import SmsPort, SmsRefused, SmsUnavailable
 from backend.citizens.types import account_resource
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.unit_of_work import UnitOfWork
-from foundation.directory_queue import DirectoryQueue, Operation
+from foundation.directory_queue import LEFT_FOR, NUMBER_FOR, PASSWORD_FOR, DirectoryQueue, Operation
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import NewId
-from foundation.phones import NotOpened, Phone
+from foundation.phones import Phone, PhoneSeal
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import Activity, AuditEvent
 
@@ -50,15 +50,18 @@ class CitizenUpkeep:
         database: Database,
         policy: PolicyEngine,
         keys: PhoneKeys,
+        recovery_seal: PhoneSeal,
         outbox: Outbox,
         directory: DirectoryQueue,
         gateway: SmsPort,
         clock: Clock,
         new_id: NewId,
     ) -> None:
+        """`recovery_seal` is the directory's too, and not the api's."""
         self._database = database
         self._policy = policy
         self._keys = keys
+        self._recovery_seal = recovery_seal
         self._outbox = outbox
         self._directory = directory
         self._gateway = gateway
@@ -125,27 +128,40 @@ class CitizenUpkeep:
         return sum([await self._forget(row.citizen_id) for row in gone])
 
     async def recovery_done(self, request: UUID) -> None:
-        """Give the new password out: one half to the number, the other one to the desk."""
+        """Give the new password out: one half to the number, the other one to the desk.
+
+        The number is the one that the directory says: what our tables hold the api has written.
+        """
         event = AuditEvent("recovery.hand_over")
         async with self._database.unit_of_work(self._job(), event) as work:
             row = (await work.connection.execute(sql.RECOVERY_OF, {"request": request})).one_or_none()
-            if row is None or row.sealed is None:
+            if row is None or row.handed_over:
                 return
             told = await self._directory.outcome(work, request)
             if told.state != "done" or told.result is None:
                 log.warning("recovery_refused", request=str(request), code=told.code)
                 return
-            try:
-                phone = self._keys.number(bytes(row.sealed), NUMBER, row.id)
-            except NotOpened:
-                return  # done before: the desk's half lies there
-            password = self._keys.seal.open_text(str(told.result["password"]), DESK, row.id)
+            seal = self._recovery_seal
+            phone = Phone.parse(seal.open_text(str(told.result[NUMBER_FOR]), NUMBER_FOR, row.id))
+            password = seal.open_text(str(told.result[PASSWORD_FOR]), PASSWORD_FOR, row.id)
             now = self._clock.now()
             half = self._keys.seal.seal(password[:HALF], DESK, row.id)
             await work.connection.execute(sql.RECOVERY_HALF, {"id": row.id, "half": half})
             await self._outbox.add(work, phone, Template.RECOVERED, now, half=password[HALF:])
             await self._tell(work, row.citizen_id, "account.recovered")
             await work.record(replace(event, resource=f"recovery:{row.id}"))
+            await work.commit()
+
+    async def number_left(self, request: UUID) -> None:
+        """Tell whoever has the number that an account has left, once."""
+        event = AuditEvent("account.tell_left_number", resource=f"request:{request}")
+        async with self._database.unit_of_work(self._job(), event) as work:
+            told = await self._directory.outcome(work, request)
+            if told.result is None or LEFT_FOR not in told.result:
+                return
+            left = Phone.parse(self._recovery_seal.open_text(str(told.result[LEFT_FOR]), LEFT_FOR, request))
+            await self._outbox.add(work, left, Template.CHANGED, self._clock.now(), once=request)
+            await work.record(event)
             await work.commit()
 
     async def sweep(self) -> int:

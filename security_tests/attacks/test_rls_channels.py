@@ -2,8 +2,11 @@
 
 import pytest
 
+from security_tests.attacks.database.accounts import ATTACKS_ON_PEOPLE
 from security_tests.attacks.database.catalogue import ATTACKS, Attack
 from security_tests.attacks.database.scene import Outcome, Refused, Rows, Scene
+
+ALL = (*ATTACKS, *ATTACKS_ON_PEOPLE)
 
 
 def _filled(text: str, scene: Scene) -> str:
@@ -30,11 +33,11 @@ def _run(attack: Attack, scene: Scene, guards: tuple[str, ...]) -> Outcome:
         return scene.outcome(connection, _filled(attack.statement, scene))
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", ALL, ids=lambda attack: attack.name)
 def test_attack_fails(scene: Scene, attack: Attack) -> None:
     assert _run(attack, scene, ()) == _expected(attack.fails, scene)
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", ALL, ids=lambda attack: attack.name)
 def test_attack_succeeds_without_its_guard(scene: Scene, attack: Attack) -> None:
     assert _run(attack, scene, attack.guards) == _expected(attack.succeeds, scene)

@@ -1,6 +1,7 @@
 """Operations on citizens' accounts, on the real Keycloak."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +59,8 @@ async def test_proven_number_is_noted_and_nothing_else_is_lost(
     sealed = seal.seal_text("+84987654321", "directory", citizen.id)
     await office.done(Operation.CITIZEN_VERIFY_PHONE, str(citizen.id), {"phone": sealed})
     after = await citizen.account()
+    since = datetime.fromisoformat(after["attributes"].pop("phone_verified_at")[0])
+    assert abs(datetime.now(UTC) - since) < timedelta(minutes=5)
     assert after["attributes"] == {"phone": ["+84987654321"], "phone_verified": ["+84987654321"]}
     assert (after["firstName"], after["lastName"]) == (before["firstName"], before["lastName"])
 

@@ -8,12 +8,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from cli.client import IocClient
-from foundation.directory_queue import Asking, Operation
+from foundation.directory_queue import LEFT_FOR, NUMBER_FOR, PASSWORD_FOR, Asking, Operation
 from foundation.ids import new_uuid
-from foundation.phones import PhoneSeal
+from foundation.phones import NotOpened, PhoneSeal
 from tests.conftest import RunningStack
 from tests.directory.rig import HOAN_KIEM, SOC_SON, Office, said_by
 from tests.identity.administration import Administration, TestPerson
+from tests.scenarios.citizen import text_to
 
 REALM = "ihanoi"
 PHONE, OTHER_PHONE = "+84977000001", "+84977000002"
@@ -29,7 +30,11 @@ class Desk:
     async def citizen(self, phone: str) -> tuple[UUID, TestPerson]:
         person, number = await self.keycloak.new_person(REALM), new_uuid()
         account = dict(await self.keycloak.get(f"{REALM}/users/{person.id}"))
-        account["attributes"] = {"phone": [phone], "phone_verified": [phone]}
+        account["attributes"] = {
+            "phone": [phone],
+            "phone_verified": [phone],
+            "phone_verified_at": ["2026-01-01T00:00:00+00:00"],
+        }
         await self.keycloak.update_person(person, **account)
         self.office.rows(
             "INSERT INTO citizens.citizen (id, issuer, subject) VALUES (%(id)s, %(issuer)s, %(subject)s)",
@@ -97,8 +102,12 @@ async def test_officers_word_takes_every_credential_and_gives_one_password(
         asking = await word(minh, recovery, "0977 000 001")
         ended = await desk.office.done(Operation.CITIZEN_RESET, recovery, {}, asking)
         assert await desk.keycloak.get(f"{REALM}/users/{person.id}/sessions") == []
-    seal = PhoneSeal.from_file(running_stack.home / "secrets" / "phone-seal")
-    assert len(seal.open_text(ended.result["password"], "recovery-desk", UUID(recovery))) == 16
+    seal = PhoneSeal.from_file(running_stack.home / "secrets" / "recovery-seal")
+    assert len(seal.open_text(ended.result[PASSWORD_FOR], PASSWORD_FOR, UUID(recovery))) == 16
+    assert seal.open_text(ended.result[NUMBER_FOR], NUMBER_FOR, UUID(recovery)) == PHONE
+    api_seal = PhoneSeal.from_file(running_stack.home / "secrets" / "phone-seal")
+    with pytest.raises(NotOpened):
+        api_seal.open_text(ended.result[PASSWORD_FOR], PASSWORD_FOR, UUID(recovery))
     assert await desk.keycloak.credential_types(person) == ["password"]
     account = await desk.keycloak.get(f"{REALM}/users/{person.id}")
     assert account["requiredActions"] == ["UPDATE_PASSWORD"]
@@ -110,6 +119,22 @@ async def test_recovery_that_was_turned_to_another_account_is_refused(desk: Desk
     recovery = desk.recovery(citizen)
     code = await desk.refused(recovery, await word(minh, recovery), person=victim)
     assert code == "directory.asking_invalid"
+
+
+async def test_number_that_the_api_has_just_noted_recovers_nothing(
+    desk: Desk, minh: IocClient, running_stack: RunningStack
+) -> None:
+    """Who has stolen the api has a number of his own noted for the victim, and goes to a desk with it."""
+    citizen, victim = await desk.citizen(OTHER_PHONE)
+    api_seal = PhoneSeal.from_file(running_stack.home / "secrets" / "phone-seal")
+    sealed = api_seal.seal_text(PHONE, "directory", citizen)
+    noted = await desk.office.done(Operation.CITIZEN_VERIFY_PHONE, str(citizen), {"phone": sealed})
+    recovery = desk.recovery(citizen)
+    code = await desk.refused(recovery, await word(minh, recovery, PHONE), person=victim)
+    assert code == "directory.number_too_new"
+    assert list(noted.result) == [LEFT_FOR]
+    # Whoever has the number before it is told, although the api did not ask for that.
+    assert "so dien thoai khac" in await text_to(running_stack, OTHER_PHONE)
 
 
 async def test_number_that_keycloak_has_not_verified_is_refused(desk: Desk, minh: IocClient) -> None:

@@ -17,6 +17,7 @@ from cli.login import LoginRefused, Person, form_with, payload_of
 from cli.mail import letters, read, text_of
 from tests.backend.world import connect
 from tests.conftest import RunningStack
+from tests.identity.administration import Administration, TestPerson
 from tests.scenarios.citizen import (
     PATIENCE_SECONDS,
     CitizenApp,
@@ -121,6 +122,17 @@ def the_month_is_over(stack: RunningStack, app: CitizenApp) -> None:
         )
 
 
+async def the_notice_is_over(stack: RunningStack, app: CitizenApp) -> None:
+    """The number has been noted for long enough to recover the account."""
+    assert app.tokens is not None
+    who, subject = app.who.person, payload_of(str(app.tokens.access))["sub"]
+    async with Administration(stack) as keycloak:
+        account = dict(await keycloak.get(f"ihanoi/users/{subject}"))
+        account["attributes"]["phone_verified_at"] = ["2026-01-01T00:00:00+00:00"]
+        person = TestPerson(who.name, who.realm, who.password, who.totp_secret, id=subject)
+        await keycloak.update_person(person, **account)
+
+
 async def until_unknown(stack: RunningStack, app: CitizenApp) -> None:
     """Wait until the worker was told that Keycloak has deleted the account."""
     query = (
@@ -222,6 +234,7 @@ async def test_letter_without_a_second_factor_makes_nothing(running_stack: Runni
 
 async def test_recovery_at_the_ward_gives_halves_that_are_good_together(running_stack: RunningStack) -> None:
     app = await proven(running_stack)
+    await the_notice_is_over(running_stack, app)
     async with running_stack.client("minh") as minh:
         opened = await signed(minh, "OpenRecovery", phone=app.who.phone)
         assert opened["__typename"] == "RecoveryOpened", opened
@@ -241,6 +254,18 @@ async def test_recovery_at_the_ward_gives_halves_that_are_good_together(running_
     assert again.who.person.password == app.who.new_password
     assert (await again.account())["phone"]["standing"] == "PROVEN"
     await again.http.aclose()
+
+
+async def test_number_that_is_new_recovers_nothing_at_the_ward(running_stack: RunningStack) -> None:
+    app = await proven(running_stack)
+    async with running_stack.client("minh") as minh:
+        opened = await signed(minh, "OpenRecovery", phone=app.who.phone)
+        code = code_in(await text_to(running_stack, app.who.phone, 1))
+        given = {"recovery": opened["recovery"], "phone": app.who.phone, "code": code}
+        assert (await signed(minh, "ProveRecovery", **given))["state"] == "WAITING"
+        assert (await collected(minh, opened["recovery"]))["state"] == "REFUSED"
+    await app.refresh()  # signed in as before
+    await app.http.aclose()
 
 
 async def test_number_of_nobody_leads_nowhere_at_the_ward(running_stack: RunningStack) -> None:

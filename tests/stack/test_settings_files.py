@@ -53,6 +53,12 @@ def test_service_reads_its_own_settings(written: Written, service: str, kind: ty
     assert isinstance(load(written.services.settings_file(service), kind), kind)
 
 
+def test_seal_of_recoveries_is_the_directorys_and_the_workers_alone(written: Written) -> None:
+    folder = written.services.settings_file("api").parent
+    named = {file.stem for file in folder.glob("*.toml") if "recovery-seal" in file.read_text()}
+    assert named == {"directory", "worker"}
+
+
 def test_no_password_is_in_a_settings_file(written: Written) -> None:
     folder = written.services.settings_file("api").parent
     keys = {key for file in folder.glob("*.toml") for key in _keys(tomllib.loads(file.read_text()))}

@@ -47,6 +47,7 @@ class Bureau:
     database: Database
     citizens: Citizens
     keys: PhoneKeys
+    recovery_seal: PhoneSeal
     upkeep: CitizenUpkeep
     folder: Path
     """Where the gateway's double puts messages."""
@@ -151,6 +152,7 @@ def bureau_of(world: World, database: Database, folder: Path, url: str, limits: 
     """The feature on a world."""
     (folder / "token").write_text("a-token")
     keys = PhoneKeys(PhoneDigests(PHONE_KEY), PhoneSeal(bytes(range(1, 33))))
+    recovery_seal = PhoneSeal(bytes(range(2, 34)))
     policy, clock = PolicyEngine.load(POLICIES), world.clock
     settings = PhoneSettings(digest_key_file=NOWHERE, seal_key_file=NOWHERE, limits=limits)
 
@@ -164,6 +166,7 @@ def bureau_of(world: World, database: Database, folder: Path, url: str, limits: 
         database=world.worker_database,
         policy=policy,
         keys=keys,
+        recovery_seal=recovery_seal,
         outbox=Outbox(keys.seal, new_uuid),
         directory=queue("worker"),
         gateway=gateway,
@@ -171,7 +174,7 @@ def bureau_of(world: World, database: Database, folder: Path, url: str, limits: 
         new_id=new_uuid,
     )
     citizens = citizens_of(world.database, policy, clock, keys, settings, queue("api"))
-    return Bureau(world, database, citizens, keys, upkeep, folder / "sms")
+    return Bureau(world, database, citizens, keys, recovery_seal, upkeep, folder / "sms")
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Proof of a number: guessed, another's, at once, too often, changed behind our back."""
 
 import asyncio
+import json
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -11,9 +12,11 @@ from sqlalchemy import text
 from backend.citizens import sql
 from backend.citizens.errors import PhoneBound, PhoneUnproven, SendLater, WrongCode
 from backend.citizens.types import PhoneStanding
+from foundation.directory_queue import LEFT_FOR
 from foundation.errors import Forbidden, IdempotencyMismatch, InvalidInput
 from foundation.idempotency import Idempotency
-from foundation.phones import Phone
+from foundation.ids import new_uuid
+from foundation.phones import NotOpened, Phone
 from foundation.settings import Rate, SmsLimits
 from tests.backend.citizens.rig import HUNG, LAN, NEW, Bureau, bureau_of
 from tests.backend.world import World, key
@@ -166,6 +169,8 @@ async def test_number_of_another_moves_when_the_notice_is_over(bureau: Bureau) -
     lan = await bureau.person(named=HUNG)
     assert await bureau.proved(lan, HUNG) == "waiting"
     assert bureau.asked() == []
+    told = "SELECT c.subject, i.kind FROM notifications.inbox i JOIN citizens.citizen c ON c.id = i.recipient"
+    assert bureau.rows(told) == [("hung", "account.phone_moving")]
     bureau.world.clock.advance(timedelta(days=13))
     assert await bureau.upkeep.move_numbers() == 0
     bureau.world.clock.advance(timedelta(days=1))
@@ -198,8 +203,35 @@ async def test_another_number_takes_a_change_with_the_second_factor(bureau: Bure
     strong = await bureau.person(verified=LAN, acr="aal2")
     await bureau.citizens.phones.change(strong, NEW, key())
     await bureau.citizens.phones.prove(strong, bureau.last_code(), key())
-    assert (bureau.letters()[-1].to, "so dien thoai khac" in bureau.letters()[-1].text) == (LAN, True)
     assert bureau.rows("SELECT kind FROM notifications.inbox") == [("account.phone_changed",)]
+
+
+async def test_number_that_an_account_leaves_is_told_once_on_the_directorys_word(bureau: Bureau) -> None:
+    bureau.know("lan", LAN)
+    strong = await bureau.person(verified=LAN, acr="aal2")
+    await bureau.citizens.phones.change(strong, NEW, key())
+    await bureau.citizens.phones.prove(strong, bureau.last_code(), key())
+    request, before = bureau.answer("citizen.verify_phone"), len(bureau.letters())
+    await bureau.upkeep.number_left(request)
+    assert len(bureau.letters()) == before  # the directory named none
+    sealed = bureau.recovery_seal.seal_text(LAN, LEFT_FOR, request)
+    bureau.do("UPDATE directory.request SET result = %s", json.dumps({LEFT_FOR: sealed}))
+    for _ in range(2):
+        await bureau.upkeep.number_left(request)
+    (letter,) = bureau.letters()[before:]
+    assert (letter.to, "so dien thoai khac" in letter.text) == (LAN, True)
+
+
+async def test_api_invents_no_number_that_an_account_left(bureau: Bureau) -> None:
+    bureau.know("lan", LAN)
+    strong = await bureau.person(verified=LAN, acr="aal2")
+    await bureau.citizens.phones.change(strong, NEW, key())
+    await bureau.citizens.phones.prove(strong, bureau.last_code(), key())
+    request = bureau.answer("citizen.verify_phone")
+    sealed = bureau.keys.seal.seal_text(HUNG, LEFT_FOR, request)
+    bureau.do("UPDATE directory.request SET result = %s", json.dumps({LEFT_FOR: sealed}))
+    with pytest.raises(NotOpened):
+        await bureau.upkeep.number_left(request)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +297,8 @@ async def test_second_proof_of_a_number_waits_for_the_first_and_finds_it_taken(b
     """The two transactions overlap for certain: the first one is not over when the second one begins."""
     lan, hung = await bureau.person(), await bureau.person("hung", named=LAN)
     digest, due = bureau.keys.digests.of(Phone.parse(LAN)), bureau.world.clock.now() + timedelta(days=14)
-    values = {"digest": digest, "sealed": b"s", "now": bureau.world.clock.now(), "due": due}
+    now = bureau.world.clock.now()
+    values = {"digest": digest, "sealed": b"s", "now": now, "due": due, "notice": new_uuid()}
     engine = bureau.world.database.engine
     async with engine.connect() as first, engine.connect() as second:
         for connection, who in ((first, lan), (second, hung)):

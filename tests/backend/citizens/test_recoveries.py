@@ -2,14 +2,16 @@
 
 import json
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from backend.citizens.errors import SendLater, WrongCode
 from backend.citizens.types import RecoveryOpened, RecoveryState
+from foundation.directory_queue import NUMBER_FOR, PASSWORD_FOR
 from foundation.errors import Forbidden, NotFound
 from foundation.identity.principal import OfficialPrincipal
+from foundation.phones import NotOpened
 from tests.backend.citizens.rig import HUNG, LAN, NEW, WORD, Bureau
 from tests.backend.world import key
 
@@ -30,9 +32,11 @@ async def proven(bureau: Bureau) -> tuple[OfficialPrincipal, UUID]:
     return minh, begun.recovery_id
 
 
-def password_of(bureau: Bureau, recovery: UUID, password: str = "A" * 8 + "B" * 8) -> str:
+def password_of(bureau: Bureau, recovery: UUID, phone: str = LAN) -> str:
     """What the directory answers."""
-    return json.dumps({"password": bureau.keys.seal.seal_text(password, "recovery-desk", recovery)})
+    given = {PASSWORD_FOR: "A" * 8 + "B" * 8, NUMBER_FOR: phone}
+    seal = bureau.recovery_seal
+    return json.dumps({name: seal.seal_text(said, name, recovery) for name, said in given.items()})
 
 
 async def test_number_of_nobody_is_opened_by_the_same_work(bureau: Bureau) -> None:
@@ -128,6 +132,26 @@ async def test_password_comes_in_halves_one_to_the_number_one_to_the_desk(bureau
     assert bureau.rows("SELECT kind FROM notifications.inbox") == [("account.recovered",)]
     bureau.world.clock.advance(timedelta(minutes=30))
     assert (await bureau.citizens.recoveries.collect(minh, recovery, key())).desk_half is None
+
+
+async def test_half_goes_to_the_number_that_the_directory_says(bureau: Bureau) -> None:
+    """Not to one that stands in a row: the api writes those, and shows the other half."""
+    bureau.know("lan", LAN)
+    _, recovery = await proven(bureau)
+    forged = bureau.keys.seal.seal(HUNG, "recovery", recovery)
+    bureau.do("UPDATE citizens.recovery SET sealed = %s WHERE id = %s", forged, recovery)
+    request = bureau.answer("citizen.reset", password_of(bureau, recovery))
+    await bureau.upkeep.recovery_done(request)
+    assert [letter.to for letter in bureau.letters() if "B" * 8 in letter.text] == [LAN]
+
+
+async def test_answer_for_one_recovery_is_none_for_another(bureau: Bureau) -> None:
+    bureau.know("lan", LAN)
+    _, recovery = await proven(bureau)
+    request = bureau.answer("citizen.reset", password_of(bureau, uuid4()))
+    with pytest.raises(NotOpened):
+        await bureau.upkeep.recovery_done(request)
+    assert bureau.rows("SELECT handed_over FROM citizens.recovery WHERE id = %s", recovery) == [(False,)]
 
 
 async def test_number_of_nobody_ends_refused(bureau: Bureau) -> None:

@@ -1,0 +1,62 @@
+-- Holes that a reading found in what is above: each one first as an attack in security_tests or tests.
+
+-- A recovery's number comes sealed from the directory: what the api wrote down could be anybody's.
+DROP FUNCTION citizens.open_recovery(uuid, int, bytea, bytea, bytea, timestamptz, timestamptz);
+CREATE FUNCTION citizens.open_recovery(
+  new_id uuid, a_unit int, a_digest bytea, a_code_digest bytea, a_now timestamptz, an_expiry timestamptz
+) RETURNS boolean
+LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+  INSERT INTO citizens.recovery AS r (id, citizen_id, official_id, unit_id, digest, code_digest, asked_at, expires_at)
+  SELECT new_id, (SELECT p.citizen_id FROM citizens.phone p WHERE p.digest = a_digest
+      AND NOT EXISTS (SELECT FROM citizens.deletion d WHERE d.citizen_id = p.citizen_id AND d.state <> 'asked')),
+    nullif(current_setting('ioc.subject', true), '')::uuid, a_unit, a_digest, a_code_digest, a_now, an_expiry
+  RETURNING r.citizen_id IS NOT NULL
+$$;
+
+-- A notice about an account stands in somebody's inbox as the city's word. The api tells the principal, and who may
+-- lose a number to the principal; everybody else is told by the worker.
+REVOKE EXECUTE ON FUNCTION citizens.tell FROM backend_app;
+CREATE FUNCTION citizens.tell_oneself(new_id uuid, a_kind text, a_now timestamptz) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
+  SELECT citizens.tell(new_id, nullif(current_setting('ioc.citizen', true), '')::uuid, a_kind, a_now)
+$$;
+
+-- As in 0017, and whoever has the number is told here: who has it is no business of the caller's.
+DROP FUNCTION citizens.bind_phone(bytea, bytea, timestamptz, timestamptz);
+CREATE FUNCTION citizens.bind_phone(
+  a_digest bytea, a_sealed bytea, a_now timestamptz, a_due timestamptz, a_notice uuid
+) RETURNS TABLE (outcome text, due_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  me constant uuid := nullif(current_setting('ioc.citizen', true), '')::uuid;
+  has_it uuid;
+BEGIN
+  IF me IS NULL THEN
+    RAISE EXCEPTION 'nobody proves a number' USING ERRCODE = '42501';
+  END IF;
+  -- Of two who prove one number at once, the second finds it taken.
+  PERFORM pg_advisory_xact_lock(hashtextextended(encode(a_digest, 'hex'), 17));
+  SELECT p.citizen_id INTO has_it FROM citizens.phone p WHERE p.digest = a_digest;
+  -- Whoever waits for another number gives that up.
+  DELETE FROM citizens.phone_move m WHERE m.to_citizen = me AND m.digest <> a_digest;
+  IF has_it IS NULL OR has_it = me THEN
+    DELETE FROM citizens.phone_move m WHERE m.digest = a_digest;
+    INSERT INTO citizens.phone AS p (citizen_id, digest, proven_at) VALUES (me, a_digest, a_now)
+    ON CONFLICT (citizen_id) DO UPDATE SET digest = excluded.digest, proven_at = excluded.proven_at;
+    RETURN QUERY SELECT 'proven', NULL::timestamptz;
+    RETURN;
+  END IF;
+  INSERT INTO citizens.phone_move AS m (digest, to_citizen, sealed, asked_at, due_at)
+  VALUES (a_digest, me, a_sealed, a_now, a_due)
+  ON CONFLICT (digest) DO UPDATE
+    SET to_citizen = excluded.to_citizen, sealed = excluded.sealed, asked_at = excluded.asked_at,
+        due_at = excluded.due_at
+    WHERE m.to_citizen <> excluded.to_citizen;
+  PERFORM citizens.tell(a_notice, has_it, 'account.phone_moving', a_now);
+  RETURN QUERY SELECT 'waiting', m.due_at FROM citizens.phone_move m WHERE m.digest = a_digest;
+END $$;
+REVOKE ALL ON FUNCTION citizens.open_recovery, citizens.tell_oneself, citizens.bind_phone FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION citizens.open_recovery, citizens.tell_oneself, citizens.bind_phone TO backend_app;
+
+-- Who leaves takes devices along by citizens.forget, and nobody else makes anybody's devices unknown.
+REVOKE EXECUTE ON FUNCTION devices.forget_person FROM backend_app, backend_worker;
