@@ -32,6 +32,7 @@ def _checks() -> dict[str, list[str]]:
         "schema": [sys.executable, "-m", "graphql_schema.export", *schema],
         "documents": [sys.executable, "-m", "cli", "documents", "check"],
         "policies": [sys.executable, "-m", "foundation.policy.cases", "policies/backend"],
+        "vectors": [sys.executable, "-m", "cli.vault_vectors"],
         "lock": [sys.executable, "-m", "cli.lock"],
     }
 
