@@ -17,6 +17,7 @@ from graphql_schema.deadline_rule_changes import DeadlineRulesMutation
 from graphql_schema.deadline_rules import DeadlineRulesQuery
 from graphql_schema.deadlines import DeadlineQuery
 from graphql_schema.devices import DeviceMutation, DeviceQuery
+from graphql_schema.found_reports import FoundReportsQuery, ViewMutation
 from graphql_schema.media import MediaMutation
 from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationMutation, NotificationQuery
@@ -60,6 +61,7 @@ QUERIES = (
     StatisticsQuery,
     PublicFiguresQuery,
     WorkQuery,
+    FoundReportsQuery,
     NodeQuery,
 )
 MUTATIONS = (
@@ -81,6 +83,7 @@ MUTATIONS = (
     DeadlineRulesMutation,
     WorkMutation,
     PartMutation,
+    ViewMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 

@@ -43,11 +43,27 @@ class TooManyParts(Problem):
     most: int
 
 
+@strawberry.type(description="Đã có mục mang tên này. / The person has one of this name.")
+class NameTaken(Problem):
+    pass
+
+
+@strawberry.type(description="Đủ số bộ lọc. / As many saved views as there may be.")
+class TooManyViews(Problem):
+    most: int
+
+
+def _too_many_views(refusal: errors.TooManyViews, common: dict[str, str]) -> Problem:
+    return TooManyViews(**common, most=refusal.most)
+
+
 def _too_many_parts(refusal: errors.TooManyParts, common: dict[str, str]) -> Problem:
     return TooManyParts(**common, most=refusal.most)
 
 
 PROBLEMS |= {
+    errors.NameTaken: (NameTaken, plain(NameTaken)),
+    errors.TooManyViews: (TooManyViews, _too_many_views),
     errors.AlreadySupporting: (AlreadySupporting, plain(AlreadySupporting)),
     errors.WrongPartState: (WrongPartState, plain(WrongPartState)),
     errors.TooManyParts: (TooManyParts, _too_many_parts),

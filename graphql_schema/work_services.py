@@ -3,10 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
+from backend.reports.types import Report
+from backend.work.filters import ListFilter
 from backend.work.types import Colleague, Work, Worked
+from backend.work.views import SavedView
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import OfficialPrincipal, Principal
+from foundation.paging import Page, PageRequest
 
 
 class WorkReads(Protocol):
@@ -58,6 +63,32 @@ class PartChanges(Protocol):
     ) -> Worked: ...
 
 
+class ReportFinder(Protocol):
+    """backend.work.finding.Finder."""
+
+    async def find(
+        self, principal: OfficialPrincipal, wanted: ListFilter, page: PageRequest
+    ) -> Page[Report]: ...
+
+
+class Views(Protocol):
+    """backend.work.views.ViewService."""
+
+    async def views(self, principal: OfficialPrincipal) -> tuple[SavedView, ...]: ...
+
+    async def save(
+        self,
+        principal: OfficialPrincipal,
+        view: UUID | None,
+        name: str,
+        wanted: ListFilter,
+        share_with: str | None,
+        idempotency: Idempotency,
+    ) -> UUID: ...
+
+    async def delete(self, principal: OfficialPrincipal, view: UUID, idempotency: Idempotency) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkServices:
     """Work on reports: read and changed."""
@@ -65,3 +96,5 @@ class WorkServices:
     reads: WorkReads
     changes: WorkChanges
     parts: PartChanges
+    finder: ReportFinder
+    views: Views

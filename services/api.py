@@ -177,9 +177,10 @@ def services_of(parts: Parts) -> Services:
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,
     )
+    reports = ReportQueries(database, policy, clock, recheck=parts.settings.policy_sample)
     return Services(
         report_changes=changes,
-        reports=ReportQueries(database, policy, clock, recheck=parts.settings.policy_sample),
+        reports=reports,
         units=TenancyQueries(database),
         officials=TenancyService(database, clock),
         categories=RoutingQueries(database, policy, clock),
@@ -204,7 +205,7 @@ def services_of(parts: Parts) -> Services:
         deadlines=deadlines_of(database, policy, clock, new_uuid),
         redactions=redactions_of(parts),
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
-        work=work_of(database, policy, clock, new_uuid),
+        work=work_of(database, policy, clock, new_uuid, reports),
         citizens=citizens_of(database, policy, clock, parts.keys, parts.settings.phones, queue_of(parts)),
     )
 

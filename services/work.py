@@ -1,10 +1,12 @@
 """Officers' work put together: read and changed by the api, upheld by the worker."""
 
 from backend.notifications.service import NotificationService
+from backend.work.finding import Finder, Reports
 from backend.work.jobs import WorkUpkeep
 from backend.work.parts import PartService
 from backend.work.queries import WorkQueries
 from backend.work.service import WorkService
+from backend.work.views import ViewService
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.ids import NewId, new_uuid
@@ -12,12 +14,16 @@ from foundation.policy.engine import PolicyEngine
 from graphql_schema.work_services import WorkServices
 
 
-def work_of(database: Database, policy: PolicyEngine, clock: Clock, new_id: NewId) -> WorkServices:
+def work_of(
+    database: Database, policy: PolicyEngine, clock: Clock, new_id: NewId, reports: Reports
+) -> WorkServices:
     """What resolvers of officers' work call."""
     return WorkServices(
         reads=WorkQueries(database, policy, clock),
         changes=WorkService(database, policy, clock, new_id),
         parts=PartService(database, policy, clock, new_id),
+        finder=Finder(database, policy, clock, reports),
+        views=ViewService(database, policy, clock, new_id),
     )
 
 

@@ -176,6 +176,26 @@ class ReportQueries:
             found[seen[entry["report_id"]]].append(_entry(entry, shows_internal=official))
         return {code: tuple(timeline) for code, timeline in found.items()}
 
+    async def by_codes(self, principal: OfficialPrincipal, codes: Sequence[str]) -> Mapping[str, Report]:
+        """These reports by canonical code; what may not be read is left out, and the refusal recorded.
+
+        Raises InvalidInput for what is no code, and for more than a page of codes.
+        """
+        if len(codes) > MAX_PAGE:
+            raise InvalidInput("codes")
+        refused: dict[str, Refusal] = {}
+        found: dict[str, Report] = {}
+        async with self._database.read_scope(principal, _read()) as scope:
+            parsed = sorted({parse_report_code(code) for code in codes})
+            for row in await _rows_of(scope, principal, parsed):
+                try:
+                    found[row["code"]] = _report(self._decided(principal, row), principal)
+                except Refusal as refusal:
+                    refused[row["code"]] = refusal
+        for code, why in refused.items():
+            await self._database.record_refusal(principal, replace(_read(), resource=f"report:{code}"), why)
+        return found
+
     async def track(self, principal: Principal, code: str) -> PublicReport:
         """What anybody who has the code may see: no text, no exact place. Raises as `one`."""
         intent = AuditEvent("report.track", activity=Activity.READ)

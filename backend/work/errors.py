@@ -61,3 +61,31 @@ class TooManyParts(Refusal):
     def __init__(self, most: int) -> None:
         super().__init__(most=most)
         self.most = most
+
+
+class TooBroad(Refusal):
+    """Thousands were passed over without filling a page."""
+
+    code = "work.too_broad"
+    vi = "Bộ lọc quá rộng. Hãy thu hẹp theo ngày, trạng thái hoặc đơn vị."
+    en = "The filter passes over too many reports. Please narrow it by days, state or unit."
+
+
+class TooManyViews(Refusal):
+    """A person keeps at most fifty views."""
+
+    code = "work.too_many_views"
+    vi = "Bạn đã lưu tối đa {most} bộ lọc. Hãy xóa bớt."
+    en = "You have {most} saved views, which is the most there may be. Please delete one."
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most=most)
+        self.most = most
+
+
+class NameTaken(Refusal):
+    """The person has a view of this name."""
+
+    code = "work.name_taken"
+    vi = "Bạn đã có mục mang tên này. Hãy đặt tên khác."
+    en = "You have one of this name already. Please choose another name."

@@ -297,7 +297,9 @@ def every(rest: Any, **given: Any) -> Services:
     given.setdefault(
         "deadlines", Deadlines(reads=QuietDeadlines(), changes=rest, rules=rest, rule_changes=rest)
     )
-    given.setdefault("work", WorkServices(reads=QuietWork(), changes=rest, parts=rest))
+    given.setdefault(
+        "work", WorkServices(reads=QuietWork(), changes=rest, parts=rest, finder=rest, views=rest)
+    )
     return Services(**{field.name: given.get(field.name, rest) for field in fields(Services)})
 
 

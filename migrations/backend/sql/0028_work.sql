@@ -231,3 +231,43 @@ CREATE POLICY part_change ON work.part FOR UPDATE TO backend_app, backend_city
     OR unit_id = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]));
 GRANT SELECT, INSERT ON work.part TO backend_app, backend_city;
 GRANT UPDATE (state, task, result, reason, added_at, ended_at) ON work.part TO backend_app, backend_city;
+
+-- Lists and views ----------------------------------------------------------------------------------------------------
+-- By which channel a report came; "app" when by none. Asked of reports that the caller sees: an id is nobody's to guess.
+CREATE FUNCTION work.channel_of(a_report uuid) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT coalesce((SELECT i.channel FROM channels.inbound i WHERE i.report_id = a_report AND NOT i.linked
+    ORDER BY i.at LIMIT 1), 'app')
+$$;
+-- The inner id of an official, for officials: what is found by it is what they see anyhow.
+CREATE FUNCTION work.person_of(a_code text) RETURNS uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT o.id FROM tenancy.official o
+  WHERE o.code = a_code AND nullif(current_setting('ioc.units', true), '') IS NOT NULL
+$$;
+REVOKE ALL ON FUNCTION work.channel_of, work.person_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION work.channel_of, work.person_of TO backend_app, backend_city;
+
+-- A list's filters under a name (bộ lọc đã lưu): a person's own, or shared with a unit by its head.
+CREATE TABLE work.view (
+  id uuid PRIMARY KEY,
+  owner_id uuid NOT NULL REFERENCES tenancy.official ON DELETE RESTRICT,
+  name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+  filter jsonb NOT NULL CHECK (length(filter::text) <= 2000),
+  unit_id int REFERENCES tenancy.unit ON DELETE RESTRICT,
+  saved_at timestamptz NOT NULL,
+  UNIQUE (owner_id, name)
+);
+CREATE INDEX view_unit ON work.view (unit_id) WHERE unit_id IS NOT NULL;
+ALTER TABLE work.view ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work.view FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON work.view TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY own ON work.view TO backend_app, backend_city
+  USING (owner_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid))
+  WITH CHECK (owner_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid)
+    AND (unit_id IS NULL OR unit_id = ANY (
+      (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[])));
+CREATE POLICY shared ON work.view FOR SELECT TO backend_app, backend_city USING (unit_id = ANY (
+  (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]));
+GRANT SELECT, INSERT, DELETE ON work.view TO backend_app, backend_city;
+GRANT UPDATE (name, filter, unit_id, saved_at) ON work.view TO backend_app, backend_city;

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from backend.work.finding import Finder
 from backend.work.jobs import WorkUpkeep
 from backend.work.parts import PartService
 from backend.work.queries import WorkQueries
 from backend.work.service import WorkService
 from backend.work.types import Work
+from backend.work.views import ViewService
 from foundation.identity.principal import OfficialPrincipal
 from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
@@ -26,6 +28,8 @@ class Rig:
     service: WorkService
     queries: WorkQueries
     parts: PartService
+    finder: Finder
+    views: ViewService
     upkeep: WorkUpkeep
     policy: PolicyEngine
 
@@ -77,6 +81,8 @@ def rig(world: World, database: Database) -> Rig:
         service=WorkService(world.database, policy, world.clock, new_uuid),
         queries=WorkQueries(world.database, policy, world.clock),
         parts=PartService(world.database, policy, world.clock, new_uuid),
+        finder=Finder(world.database, policy, world.clock, world.queries),
+        views=ViewService(world.database, policy, world.clock, new_uuid),
         upkeep=WorkUpkeep(world.worker_database, policy, world.notifications, world.clock, new_uuid),
         policy=policy,
     )
