@@ -28,7 +28,7 @@ from graphql_schema.sizes import rows
 
 KIND = "Media"
 FILES = 3
-"""Of a report, usually; at most ten."""
+"""Of a report, usually; at most thirty."""
 IDEMPOTENCY_KEY = (
     "16–64 ký tự ASCII, mới cho mỗi thao tác. / 16–64 ASCII characters, fresh for each intention."
 )

@@ -11,7 +11,7 @@ _SHOWN = text("SELECT media.has_evidence(:report, :since)")
 
 
 class MediaEvidence:
-    """A photo or a document that somebody else than the report's citizen has added."""
+    """A photo or a document in one of the unit's places."""
 
     async def shown(self, work: UnitOfWork, report_id: UUID, since: datetime) -> bool:
         """Whether there is one, added at `since` or later."""

@@ -9,11 +9,11 @@ import structlog
 
 from backend.media import sql
 from backend.media.access import resource_of
-from backend.media.errors import TooManyFiles
+from backend.media.places import free_place
 from backend.media.processing import Processor
 from backend.media.release import lock_media
 from backend.media.store import MediaStore, ObjectAbsent
-from backend.media.types import MOST_FILES, Area, MediaChanged, MediaKind, MediaState, Prepared, Size
+from backend.media.types import Area, MediaChanged, MediaKind, MediaState, Prepared, Size
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.idempotent import claim, keep
@@ -132,10 +132,7 @@ class RedactionService:
         self, work: UnitOfWork, principal: OfficialPrincipal, row: Any, new: UUID, prepared: Prepared
     ) -> None:
         now = self._clock.now()
-        taken = (await work.connection.exec_driver_sql(sql.POSITIONS, (row["report_id"],))).scalars().all()
-        free = next((place for place in range(1, MOST_FILES + 1) if place not in taken), None)
-        if free is None:
-            raise TooManyFiles(MOST_FILES)
+        free = await free_place(work, principal, row["report_id"])
         await work.connection.exec_driver_sql(
             sql.INSERT_REDACTED,
             (

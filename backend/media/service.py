@@ -12,10 +12,11 @@ from backend.media import sql
 from backend.media.access import resource_of
 from backend.media.content import HEAD, check_size, content_of
 from backend.media.errors import TooManyFiles
+from backend.media.places import free_place, places_of
 from backend.media.processing import Processor
 from backend.media.scanner import Scanner
 from backend.media.store import MediaStore
-from backend.media.types import MOST_FILES, Content, Media, MediaKind, MediaState, Prepared
+from backend.media.types import Content, Media, MediaKind, MediaState, Prepared
 from backend.reports.types import readers_of
 from foundation.clock import Clock
 from foundation.database.database import Database
@@ -68,9 +69,10 @@ class MediaService:
             if row is None:
                 raise NotFound
             self._decide(principal, row)
-            full = await scope.row(sql.FULL, row["report_id"], MOST_FILES, UPLOAD.action, key)
+            places = places_of(principal)
+            full = await scope.row(sql.FULL, row["report_id"], places[0], places[-1], UPLOAD.action, key)
             if full is not None and full[0]:
-                raise TooManyFiles(MOST_FILES)
+                raise TooManyFiles(len(places))
 
     async def upload(self, principal: Uploader, code: str, octets: bytes, key: str) -> Media:
         """Add a file to a report. The same key and octets again: the same answer and one file.
@@ -138,10 +140,7 @@ class MediaService:
         return media
 
     async def _insert(self, work: UnitOfWork, principal: Uploader, row: Any, media: Media) -> None:
-        taken = (await work.connection.exec_driver_sql(sql.POSITIONS, (row["report_id"],))).scalars().all()
-        free = next((place for place in range(1, MOST_FILES + 1) if place not in taken), None)
-        if free is None:
-            raise TooManyFiles(MOST_FILES)
+        free = await free_place(work, principal, row["report_id"])
         citizen = isinstance(principal, CitizenPrincipal)
         uploader = principal.citizen_id if isinstance(principal, CitizenPrincipal) else principal.official_id
         log.info("media_added", by="citizen" if citizen else "official", kind=media.kind.value)

@@ -16,13 +16,18 @@ WHERE r.code = $1
 """  # noqa: S608 - constants of this file
 # Uploads to one report come one after the other from here on.
 LOCK = "SELECT version FROM reports.report WHERE id = $1 FOR UPDATE"
-POSITIONS = "SELECT position FROM media.object WHERE report_id = $1 AND position IS NOT NULL"
+# The first place between two that nothing has; NULL: none.
+FREE_PLACE = """
+SELECT min(place) FROM generate_series($2::int, $3::int) place
+WHERE NOT EXISTS (SELECT 1 FROM media.object m WHERE m.report_id = $1 AND m.position = place)
+"""
 # Whether the person has an answer kept for this key: then this is a repeat, and the limit does not meet it.
 FULL = """
-SELECT (SELECT count(*) FROM media.object m WHERE m.report_id = $1 AND m.position IS NOT NULL) >= $2
+SELECT (SELECT count(*) FROM media.object m WHERE m.report_id = $1 AND m.position BETWEEN $2::int AND $3::int)
+    > $3::int - $2::int
   AND NOT EXISTS (SELECT 1 FROM platform.idempotency i
     WHERE i.subject = nullif(current_setting('ioc.subject', true), '')::uuid
-      AND i.operation = $3 AND i.key = $4)
+      AND i.operation = $4 AND i.key = $5)
 """
 INSERT = """
 INSERT INTO media.object (id, report_id, position, uploader_id, kind, state, content, width, height, octets,
@@ -51,7 +56,7 @@ WHERE r.code = ANY($1::text[])
 OF_REPORTS = f"""
 SELECT asked.id AS report_id, entry.* FROM unnest($1::uuid[]) asked(id) CROSS JOIN LATERAL (
   SELECT {_MEDIA} FROM media.object m WHERE m.report_id = asked.id AND m.state <> 'lost'
-  ORDER BY m.position LIMIT $2) entry
+  ORDER BY m.created_at, m.id LIMIT $2) entry
 """  # noqa: S608 - constants of this file
 # Anybody's, by the public code.
 RELEASED = """

@@ -5,8 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-MOST_FILES = 10
-"""Of one report."""
+CITIZENS_PLACES = range(1, 11)
+UNITS_PLACES = range(11, 31)
+"""Renditions among them. Of one report; as in migration 0033."""
+MOST_FILES = len(CITIZENS_PLACES) + len(UNITS_PLACES)
 
 
 class MediaKind(StrEnum):

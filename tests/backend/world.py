@@ -173,10 +173,10 @@ def show_evidence(settings: DatabaseSettings, code: str, at: datetime = NOON, by
     with connect(settings) as connection:
         connection.execute(
             "INSERT INTO media.object (id, report_id, position, uploader_id, kind, state, content, width,"
-            " height, octets, created_at) SELECT %s, r.id, (SELECT count(*) + 1 FROM media.object m WHERE"
+            " height, octets, created_at) SELECT %s, r.id, (SELECT count(*) + %s FROM media.object m WHERE"
             " m.report_id = r.id), %s, 'photo', 'private', 'image/jpeg', 10, 10, 10, %s"
             " FROM reports.report r WHERE r.code = %s",
-            (new_uuid(), by or UUID("00000000-0000-4000-8000-000000000001"), at, code),
+            (new_uuid(), 1 if by else 11, by or UUID("00000000-0000-4000-8000-000000000001"), at, code),
         )
 
 

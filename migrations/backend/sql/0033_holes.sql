@@ -60,3 +60,29 @@ GRANT EXECUTE ON FUNCTION citizens.open_recovery, citizens.tell_oneself, citizen
 
 -- Who leaves takes devices along by citizens.forget, and nobody else makes anybody's devices unknown.
 REVOKE EXECUTE ON FUNCTION devices.forget_person FROM backend_app, backend_worker;
+
+-- Places of a report's files: 1–10 are the citizen's, 11–30 the unit's, so that neither side leaves the other no room.
+-- The place says whose a file is, also after somebody else has claimed the report.
+ALTER TABLE media.object DROP CONSTRAINT object_position_check;
+UPDATE media.object m SET position = m.position + 10
+WHERE m.position IS NOT NULL AND EXISTS (SELECT FROM tenancy.official o WHERE o.id = m.uploader_id);
+ALTER TABLE media.object ADD CONSTRAINT object_position_check CHECK (position BETWEEN 1 AND 30);
+ALTER TABLE media.object ADD CONSTRAINT object_redacts_check CHECK (redacts IS NULL OR position IS NULL OR position > 10);
+CREATE POLICY own_side ON media.object AS RESTRICTIVE FOR INSERT TO backend_app, backend_city WITH CHECK (
+  (position <= 10) = ((SELECT nullif(current_setting('ioc.citizen', true), '')) IS NOT NULL));
+
+CREATE OR REPLACE FUNCTION media.has_evidence(a_report uuid, since timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT EXISTS (SELECT 1 FROM media.object m WHERE m.report_id = a_report AND m.position > 10
+    -- A rendition shows what the citizen photographed, not what was done.
+    AND m.redacts IS NULL AND m.created_at >= since)
+$$;
+-- As in 0021, in the order of coming: places no longer tell it.
+CREATE OR REPLACE FUNCTION media.released_of(a_code text)
+RETURNS TABLE (id uuid, kind text, content text, width int, height int, octets int, created_at timestamptz,
+               version int)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT m.id, m.kind, m.content, m.width, m.height, m.octets, m.created_at, m.version
+  FROM reports.report r JOIN media.object m ON m.report_id = r.id
+  WHERE r.code = a_code AND m.state = 'released' ORDER BY m.created_at, m.id LIMIT 30
+$$;

@@ -112,6 +112,24 @@ async def test_application_adds_nothing_released_and_removes_nothing(
             connection.execute(change.encode())
 
 
+@pytest.mark.parametrize(("who", "position"), [("lan", 11), ("lan", 30), ("minh", 10), ("minh", 1)])
+async def test_place_of_the_other_side_is_refused(api: MediaApi, who: str, position: int) -> None:
+    await uploaded(api)
+    ((citizen, unit),) = api.rows("SELECT citizen_id, handler_id FROM reports.report")
+    api.rows("DELETE FROM media.object RETURNING id")
+    settings = {"lan": (str(citizen), str(citizen), ""), "minh": (str(new_uuid()), "", str(unit))}[who]
+    with connect(api.test_database.settings("backend_app")) as connection, connection.transaction():
+        for name, value in zip(("subject", "citizen", "units"), settings, strict=True):
+            connection.execute("SELECT set_config(%s, %s, true)", (f"ioc.{name}", value))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(
+                "INSERT INTO media.object (id, report_id, position, uploader_id, kind, state, content,"
+                " octets, created_at) SELECT gen_random_uuid(), id, %s, %s, 'document', 'private',"
+                " 'application/pdf', 1, now() FROM reports.report",
+                (position, settings[0]),
+            )
+
+
 async def test_citizen_releases_nothing(api: MediaApi) -> None:
     await uploaded(api)
     ((citizen,),) = api.rows("SELECT citizen_id FROM reports.report")

@@ -207,6 +207,25 @@ async def test_eleventh_file_is_refused_before_it_is_read(api: MediaApi) -> None
     assert (answer.status_code, code_of(answer)) == (409, "media.too_many_files")
 
 
+async def test_citizen_who_fills_a_report_leaves_the_unit_room_for_evidence(api: MediaApi) -> None:
+    report = await api.report()
+    for _ in range(10):
+        await api.upload(photo(width=32, height=32), report.code)
+    for _ in range(20):
+        assert (await api.upload(photo(width=32, height=32), report.code, "minh")).status_code == 201
+    full = await api.upload(photo(width=32, height=32), report.code, "minh")
+    assert (full.status_code, code_of(full)) == (409, "media.too_many_files")
+    taken = api.rows("SELECT array_agg(position ORDER BY position) FROM media.object")
+    assert taken == [(list(range(1, 31)),)]
+
+
+async def test_unit_leaves_the_citizen_room(api: MediaApi) -> None:
+    report = await api.report()
+    for _ in range(11):
+        await api.upload(photo(width=32, height=32), report.code, "minh")
+    assert (await api.upload(photo(width=32, height=32), report.code)).status_code == 201
+
+
 class Together:
     """A processor that is done with six files in the same moment."""
 

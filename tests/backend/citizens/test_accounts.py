@@ -10,7 +10,7 @@ from backend.citizens.types import PhoneStanding
 from foundation.errors import Forbidden, InvalidInput, NotFound
 from foundation.phones import Phone
 from tests.backend.citizens.rig import HUNG, LAN, NEW, Bureau
-from tests.backend.world import key
+from tests.backend.world import key, show_evidence
 
 MONTH = timedelta(days=30)
 NOTE = "SELECT citizens.note_unclaimed(id, %s, now()) FROM reports.report WHERE code = %s"
@@ -171,6 +171,15 @@ async def test_report_of_another_number_and_one_of_nobody_are_equally_absent(bur
         work.append(seen)
     assert work[0] == work[1] == work[2]
     assert bureau.rows("SELECT version FROM reports.report WHERE code = %s", code) == [(1,)]
+
+
+async def test_files_of_before_the_claim_are_no_evidence_of_the_unit(bureau: Bureau) -> None:
+    bureau.know("lan", LAN)
+    code = await unclaimed(bureau, LAN)
+    ((nobody,),) = bureau.rows("SELECT citizen_id FROM reports.report")
+    show_evidence(bureau.database.settings(bureau.database.superuser), code, by=nobody)
+    await bureau.citizens.accounts.claim_report(await bureau.person(verified=LAN), code, key())
+    assert bureau.rows("SELECT media.has_evidence(id, '-infinity') FROM reports.report") == [(False,)]
 
 
 async def test_claim_takes_a_number_that_is_proven_now(bureau: Bureau) -> None:
