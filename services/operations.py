@@ -7,7 +7,7 @@ HEAD alone, one request a connection. It answers while the process drains, until
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -18,9 +18,13 @@ from foundation.health import Health
 from foundation.settings import OperationsSettings
 
 REQUEST_SECONDS = 5.0
+"""From the connection to the last octet of the answer, with all waiting."""
 LONGEST_HEAD = 8_192
 AT_ONCE = 32
-_BROKEN_OFF = (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
+"""Answers that are made at the same time: who sends or reads slowly holds none of these places."""
+MOST_OPEN = 256
+"""Clients that are waited for; of more, the one that was waited for longest is cut off."""
+_BROKEN_OFF = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 log = structlog.get_logger()
 
@@ -64,6 +68,7 @@ class OperationsListener:
         self._routes = routes
         self._server: asyncio.Server | None = None
         self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._waited_for: dict[asyncio.StreamWriter, None] = {}
 
     async def open(self, *, shared: bool = False) -> None:
         """Listen. `shared`: beside another process of the same service, which this one takes over from."""
@@ -78,16 +83,37 @@ class OperationsListener:
             self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(
-            OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
-        ):
-            async with self._at_once, asyncio.timeout(REQUEST_SECONDS):
-                head = await reader.readuntil(b"\r\n\r\n")
+        # So that `drain` waits for the last octet: nothing is kept for who does not read.
+        writer.transport.set_write_buffer_limits(high=0)
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                with self._waiting_for(writer):
+                    head = await reader.readuntil(b"\r\n\r\n")
                 method, _, rest = head.partition(b" ")
-                answer = await self._answer(method, rest.partition(b" ")[0].partition(b"?")[0])
-                writer.write(_octets(answer, without_body=method == b"HEAD"))
-                await writer.drain()
-        writer.close()
+                async with self._at_once:
+                    answer = await self._answer(method, rest.partition(b" ")[0].partition(b"?")[0])
+                with self._waiting_for(writer):
+                    writer.write(_octets(answer, without_body=method == b"HEAD"))
+                    await writer.drain()
+        except TimeoutError:
+            writer.transport.abort()
+        except _BROKEN_OFF:
+            writer.close()
+        else:
+            writer.close()
+
+    @contextlib.contextmanager
+    def _waiting_for(self, writer: asyncio.StreamWriter) -> Iterator[None]:
+        """While a client is waited for, it may be cut off in favour of others."""
+        if len(self._waited_for) >= MOST_OPEN:
+            longest = next(iter(self._waited_for))
+            del self._waited_for[longest]
+            longest.transport.abort()
+        self._waited_for[writer] = None
+        try:
+            yield
+        finally:
+            self._waited_for.pop(writer, None)
 
     async def _answer(self, method: bytes, path: bytes) -> Answer:
         if method not in (b"GET", b"HEAD"):

@@ -11,7 +11,7 @@ import pytest
 
 from foundation.health import Health, State, Unready
 from foundation.settings import OperationsSettings
-from services.operations import Answer, Routes, operations
+from services.operations import AT_ONCE, Answer, Routes, operations
 
 
 class Time:
@@ -195,3 +195,59 @@ async def test_a_head_without_end_is_cut_off_and_the_next_is_heard() -> None:
 async def test_head_has_no_body() -> None:
     async with listening(Health("x")) as port:
         assert await ask(port, "/health/ready", "HEAD") == (200, b"")
+
+
+async def test_clients_that_say_nothing_keep_nobody_from_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.operations.REQUEST_SECONDS", 3_600.0)
+    async with listening(Health("x")) as port:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2 * AT_ONCE)]
+        async with asyncio.timeout(30):  # else it would wait for the silent ones
+            assert (await ask(port, "/health/live"))[0] == 200
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_clients_that_do_not_read_keep_nobody_from_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def large() -> Answer:
+        return Answer(HTTPStatus.OK, bytes(32 * 1024 * 1024), "text/plain")
+
+    monkeypatch.setattr("services.operations.REQUEST_SECONDS", 3_600.0)
+    async with listening(Health("x"), {"/large": large}) as port:
+        deaf = [await asyncio.open_connection("127.0.0.1", port, limit=1) for _ in range(AT_ONCE)]
+        for reader, writer in deaf:
+            writer.write(b"GET /large HTTP/1.1\r\n\r\n")
+            await reader.readexactly(1)
+        async with asyncio.timeout(30):
+            assert (await ask(port, "/health/live"))[0] == 200
+        for _, writer in deaf:
+            writer.transport.abort()
+
+
+async def test_of_too_many_clients_the_one_that_waits_longest_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.operations.REQUEST_SECONDS", 3_600.0)
+    monkeypatch.setattr("services.operations.MOST_OPEN", 4)
+    async with listening(Health("x")) as port:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+        assert (await ask(port, "/health/live"))[0] == 200
+        async with asyncio.timeout(30):
+            assert await silent[0][0].read() == b""
+        assert (await ask(port, "/health/live"))[0] == 200
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_time_for_a_request_counts_while_it_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = asyncio.Event()
+
+    async def stuck() -> Answer:
+        await never.wait()
+        return Answer(HTTPStatus.OK, b"")
+
+    monkeypatch.setattr("services.operations.REQUEST_SECONDS", 0.5)
+    async with listening(Health("x"), {"/stuck": stuck}) as port:
+        asked = (exchange(port, b"GET /stuck HTTP/1.1\r\n\r\n") for _ in range(2 * AT_ONCE))
+        answers = asyncio.gather(*asked)
+        async with asyncio.timeout(30):
+            assert set(await answers) == {b""}
