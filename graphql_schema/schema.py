@@ -17,6 +17,7 @@ from graphql_schema.deadline_rule_changes import DeadlineRulesMutation
 from graphql_schema.deadline_rules import DeadlineRulesQuery
 from graphql_schema.deadlines import DeadlineQuery
 from graphql_schema.devices import DeviceMutation, DeviceQuery
+from graphql_schema.exports import ExportMutation, ExportQuery
 from graphql_schema.found_reports import FoundReportsQuery, ViewMutation
 from graphql_schema.media import MediaMutation
 from graphql_schema.node_query import NodeQuery
@@ -62,6 +63,7 @@ QUERIES = (
     PublicFiguresQuery,
     WorkQuery,
     FoundReportsQuery,
+    ExportQuery,
     NodeQuery,
 )
 MUTATIONS = (
@@ -84,6 +86,7 @@ MUTATIONS = (
     WorkMutation,
     PartMutation,
     ViewMutation,
+    ExportMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 

@@ -53,6 +53,25 @@ class TooManyViews(Problem):
     most: int
 
 
+@strawberry.type(description="Bộ lọc quá rộng. / Too many reports: narrow the filter.")
+class TooBroad(Problem):
+    pass
+
+
+@strawberry.type(description="Tệp không còn. / The file is gone, or not ready.")
+class ExportGone(Problem):
+    pass
+
+
+@strawberry.type(description="Quá nhiều tệp chưa lấy. / Too many files that were not fetched.")
+class TooManyExports(Problem):
+    most: int
+
+
+def _too_many_exports(refusal: errors.TooManyExports, common: dict[str, str]) -> Problem:
+    return TooManyExports(**common, most=refusal.most)
+
+
 def _too_many_views(refusal: errors.TooManyViews, common: dict[str, str]) -> Problem:
     return TooManyViews(**common, most=refusal.most)
 
@@ -62,6 +81,9 @@ def _too_many_parts(refusal: errors.TooManyParts, common: dict[str, str]) -> Pro
 
 
 PROBLEMS |= {
+    errors.TooBroad: (TooBroad, plain(TooBroad)),
+    errors.ExportGone: (ExportGone, plain(ExportGone)),
+    errors.TooManyExports: (TooManyExports, _too_many_exports),
     errors.NameTaken: (NameTaken, plain(NameTaken)),
     errors.TooManyViews: (TooManyViews, _too_many_views),
     errors.AlreadySupporting: (AlreadySupporting, plain(AlreadySupporting)),

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from backend.reports.types import Report
+from backend.work.exports import Export, File, Format
 from backend.work.filters import ListFilter
 from backend.work.types import Colleague, Work, Worked
 from backend.work.views import SavedView
@@ -89,6 +90,18 @@ class Views(Protocol):
     async def delete(self, principal: OfficialPrincipal, view: UUID, idempotency: Idempotency) -> None: ...
 
 
+class Exports(Protocol):
+    """backend.work.exports.ExportService."""
+
+    async def ask(
+        self, principal: OfficialPrincipal, wanted: ListFilter, kind: Format, idempotency: Idempotency
+    ) -> UUID: ...
+
+    async def one(self, principal: OfficialPrincipal, export: UUID) -> Export: ...
+
+    async def fetch(self, principal: OfficialPrincipal, export: UUID, idempotency: Idempotency) -> File: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkServices:
     """Work on reports: read and changed."""
@@ -98,3 +111,4 @@ class WorkServices:
     parts: PartChanges
     finder: ReportFinder
     views: Views
+    exports: Exports

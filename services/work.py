@@ -1,6 +1,8 @@
 """Officers' work put together: read and changed by the api, upheld by the worker."""
 
 from backend.notifications.service import NotificationService
+from backend.work.export_jobs import ExportJobs
+from backend.work.exports import ExportService
 from backend.work.finding import Finder, Reports
 from backend.work.jobs import WorkUpkeep
 from backend.work.parts import PartService
@@ -18,11 +20,13 @@ def work_of(
     database: Database, policy: PolicyEngine, clock: Clock, new_id: NewId, reports: Reports
 ) -> WorkServices:
     """What resolvers of officers' work call."""
+    finder = Finder(database, policy, clock, reports)
     return WorkServices(
         reads=WorkQueries(database, policy, clock),
         changes=WorkService(database, policy, clock, new_id),
         parts=PartService(database, policy, clock, new_id),
-        finder=Finder(database, policy, clock, reports),
+        finder=finder,
+        exports=ExportService(database, policy, clock, new_id, finder, reports),
         views=ViewService(database, policy, clock, new_id),
     )
 
@@ -32,3 +36,8 @@ def upkeep_of(
 ) -> WorkUpkeep:
     """What the worker does."""
     return WorkUpkeep(database, policy, notifications, clock, new_uuid)
+
+
+def export_jobs_of(database: Database, policy: PolicyEngine, clock: Clock) -> ExportJobs:
+    """What the worker does of exports."""
+    return ExportJobs(database, policy, clock, new_uuid)

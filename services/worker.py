@@ -29,6 +29,7 @@ from backend.officials.upkeep import OfficialUpkeep
 from backend.reports import hand_over
 from backend.statistics import jobs as statistics_jobs
 from backend.statistics import publishing
+from backend.work import export_jobs
 from backend.work import jobs as work_jobs
 from foundation import logs
 from foundation.clock import SystemClock
@@ -47,6 +48,7 @@ from services.disk_alarm import DiskAlarm
 from services.job_metrics import calendar_sample, counted, queue_sample
 from services.notices import sending_of
 from services.observing import disks_of, observed
+from services.work import export_jobs_of
 from services.work import upkeep_of as work_upkeep_of
 
 CONCURRENCY = 4
@@ -104,6 +106,7 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
         following,
         DeadlineReminders(database, policy, notifications, clock, new_uuid),
     )
+    export_jobs.register(app, export_jobs_of(database, policy, clock))
     work_jobs.register(app, work_upkeep_of(database, policy, notifications, clock))
     publishing.register(app, publishing.Publisher(database, policy, clock, new_uuid))
     housekeeping.register(app, settings, database, recorder, clock)

@@ -89,3 +89,23 @@ class NameTaken(Refusal):
     code = "work.name_taken"
     vi = "Bạn đã có mục mang tên này. Hãy đặt tên khác."
     en = "You have one of this name already. Please choose another name."
+
+
+class ExportGone(Refusal):
+    """Fetched already, older than a day, not made yet, or somebody else's."""
+
+    code = "work.export_gone"
+    vi = "Tệp không còn hoặc chưa sẵn sàng. Mỗi tệp chỉ lấy được một lần trong 24 giờ; hãy xuất lại."
+    en = "The file is gone or not ready. Each is fetched once, within 24 hours; please export again."
+
+
+class TooManyExports(Refusal):
+    """A person has at most five that were not fetched."""
+
+    code = "work.too_many_exports"
+    vi = "Bạn đang có {most} tệp chưa lấy. Hãy lấy hoặc chờ hết hạn."
+    en = "You have {most} files that you have not fetched. Please fetch them first."
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most=most)
+        self.most = most

@@ -27,7 +27,7 @@ from foundation.vietnamese import words
 
 BATCH = 500
 MOST_LOOKED_AT = 10_000
-"""Candidates for one page."""
+"""Candidates for one page; for an export five times its rows."""
 MOST_WORDS = 8
 FOUND_AT_ONCE = 101
 """Of a search: reports.search_units gives no more."""
@@ -185,7 +185,7 @@ class _Walk:
             looked_at += len(candidates)
             if len(within) < len(candidates):
                 break
-            if looked_at >= MOST_LOOKED_AT and len(found) < many:
+            if looked_at >= max(MOST_LOOKED_AT, 5 * many if many > 1_000 else 0) and len(found) < many:
                 raise TooBroad
         return found[:many]
 

@@ -298,7 +298,8 @@ def every(rest: Any, **given: Any) -> Services:
         "deadlines", Deadlines(reads=QuietDeadlines(), changes=rest, rules=rest, rule_changes=rest)
     )
     given.setdefault(
-        "work", WorkServices(reads=QuietWork(), changes=rest, parts=rest, finder=rest, views=rest)
+        "work",
+        WorkServices(reads=QuietWork(), changes=rest, parts=rest, finder=rest, views=rest, exports=rest),
     )
     return Services(**{field.name: given.get(field.name, rest) for field in fields(Services)})
 

@@ -271,3 +271,60 @@ CREATE POLICY shared ON work.view FOR SELECT TO backend_app, backend_city USING 
   (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]));
 GRANT SELECT, INSERT, DELETE ON work.view TO backend_app, backend_city;
 GRANT UPDATE (name, filter, unit_id, saved_at) ON work.view TO backend_app, backend_city;
+
+-- Exports ------------------------------------------------------------------------------------------------------------
+-- A list as a file (xuất danh sách). `reports`: what the asker's list held when it was asked for, in its order. The file
+-- is here from when it is made until it is fetched, a day at most; what was asked and how many rows it had stays.
+CREATE TABLE work.export (
+  id uuid PRIMARY KEY,
+  owner_id uuid NOT NULL REFERENCES tenancy.official ON DELETE RESTRICT,
+  format text NOT NULL CHECK (format IN ('csv', 'xlsx')),
+  filter jsonb NOT NULL CHECK (length(filter::text) <= 2000),
+  reports text[] NOT NULL CHECK (cardinality(reports) <= 10000),
+  rows int NOT NULL CHECK (rows BETWEEN 0 AND 10000),
+  state text NOT NULL CHECK (state IN ('waiting', 'made', 'fetched')),
+  done int NOT NULL DEFAULT 0 CHECK (done BETWEEN 0 AND rows),
+  content bytea,
+  asked_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  CHECK ((state = 'made') = (content IS NOT NULL))
+);
+CREATE INDEX export_owner ON work.export (owner_id, asked_at);
+CREATE INDEX export_expiry ON work.export (expires_at) WHERE state <> 'fetched';
+ALTER TABLE work.export ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work.export FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON work.export TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY own_read ON work.export FOR SELECT TO backend_app, backend_city
+  USING (owner_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid));
+CREATE POLICY own_ask ON work.export FOR INSERT TO backend_app, backend_city
+  WITH CHECK (state = 'waiting' AND owner_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid));
+CREATE POLICY own_fetch ON work.export FOR UPDATE TO backend_app, backend_city
+  USING (state = 'made' AND owner_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid))
+  WITH CHECK (state = 'fetched');
+CREATE POLICY make ON work.export TO backend_worker USING (true) WITH CHECK (true);
+GRANT SELECT (id, owner_id, format, filter, rows, state, done, content, asked_at, expires_at) ON work.export
+  TO backend_app, backend_city;
+GRANT INSERT (id, owner_id, format, filter, reports, rows, state, asked_at, expires_at) ON work.export
+  TO backend_app, backend_city;
+GRANT UPDATE (state, content) ON work.export TO backend_app, backend_city;
+GRANT SELECT (id, owner_id, format, rows, state, expires_at), UPDATE (state, done, content, reports) ON work.export
+  TO backend_worker;
+-- What stands in a file of one report: no name, no contact, no text, no exact place. Only reports of the export.
+CREATE FUNCTION work.rows_of(an_export uuid, begin_at int, many int)
+RETURNS TABLE (code text, category text, ward_code text, ward_name text, handler_code text, handler_name text,
+  state text, closing_reason text, channel text, urgency text, due_at timestamptz, late boolean,
+  created_at timestamptz, updated_at timestamptz, closed_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT r.code, r.category, w.code, w.name, h.code, h.name, r.state, r.closing_reason, work.channel_of(r.id),
+    f.urgency, c.due_at, c.late, r.created_at, r.updated_at, r.closed_at
+  FROM (SELECT x.code, x.place FROM work.export e, unnest(e.reports) WITH ORDINALITY x(code, place)
+        WHERE e.id = an_export ORDER BY x.place OFFSET begin_at LIMIT many) asked
+  JOIN reports.report r ON r.code = asked.code
+  JOIN tenancy.unit w ON w.id = r.ward_id JOIN tenancy.unit h ON h.id = r.handler_id
+  LEFT JOIN deadlines.followed f ON f.report_id = r.id
+  LEFT JOIN LATERAL (SELECT k.due_at, k.late FROM deadlines.clock k WHERE k.report_id = r.id AND k.kind = 'handle'
+    ORDER BY k.round DESC LIMIT 1) c ON true
+  ORDER BY asked.place
+$$;
+REVOKE ALL ON FUNCTION work.rows_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION work.rows_of TO backend_worker;

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from backend.work.export_jobs import ExportJobs
+from backend.work.exports import ExportService
 from backend.work.finding import Finder
 from backend.work.jobs import WorkUpkeep
 from backend.work.parts import PartService
@@ -30,6 +32,8 @@ class Rig:
     parts: PartService
     finder: Finder
     views: ViewService
+    exports: ExportService
+    export_jobs: ExportJobs
     upkeep: WorkUpkeep
     policy: PolicyEngine
 
@@ -75,13 +79,16 @@ class Rig:
 def rig(world: World, database: Database) -> Rig:
     """Officers' work."""
     policy = PolicyEngine.load(POLICIES)
+    finder = Finder(world.database, policy, world.clock, world.queries)
     return Rig(
         world=world,
         database=database,
         service=WorkService(world.database, policy, world.clock, new_uuid),
         queries=WorkQueries(world.database, policy, world.clock),
         parts=PartService(world.database, policy, world.clock, new_uuid),
-        finder=Finder(world.database, policy, world.clock, world.queries),
+        finder=finder,
+        exports=ExportService(world.database, policy, world.clock, new_uuid, finder, world.queries),
+        export_jobs=ExportJobs(world.worker_database, policy, world.clock, new_uuid),
         views=ViewService(world.database, policy, world.clock, new_uuid),
         upkeep=WorkUpkeep(world.worker_database, policy, world.notifications, world.clock, new_uuid),
         policy=policy,
