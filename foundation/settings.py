@@ -142,6 +142,8 @@ OPERATIONS = {
     "submitReport": OperationRate(amount=10, seconds=3_600, who="citizen"),
     # A code has 80 bits. Who guesses is stopped long before; who follows his own reports is not counted.
     "trackReport": OperationRate(amount=10, seconds=60, who="anonymous", refused_only=True),
+    # Opened one by one, for a purpose each: sixty in a day is more than one person calls back.
+    "openContact": OperationRate(amount=60, seconds=86_400, who="official"),
     # Ten files for each of six reports; reading a photo costs a second of a core.
     "uploadMedia": OperationRate(amount=60, seconds=3_600, who="anyone"),
 }
@@ -321,6 +323,20 @@ class MailSettings(Section, frozen=True):
     seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
 
 
+class ContactSettings(Section, frozen=True):
+    """The backend's OpenBao, which seals people's contacts (docs/decisions/0039-contact.md)."""
+
+    url: Annotated[str, msgspec.Meta(pattern=r"^https://[!-~]{4,200}$")]
+    ca_file: Path
+    certificate_file: Path
+    """Who we are: a certificate of the authority that signs for OpenBao's callers alone."""
+    key_file: Path
+    role: str = "api"
+    key: str = "contact"
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=30)] = 2.0
+    """The longest silence."""
+
+
 class ApiSettings(Section, frozen=True):
     """services/api.py."""
 
@@ -354,6 +370,8 @@ class ApiSettings(Section, frozen=True):
     """None: keys of the process's own, which end with it. Production takes files alone."""
     channels: ChannelsSettings | None = None
     """None: this process takes nothing from channels."""
+    contact: ContactSettings | None = None
+    """None: no contact is taken or opened here. Production has one."""
     directory_queue: DirectoryQueueSettings | None = None
     """None: this process asks nothing of the directory."""
     operations: OperationsSettings | None = None
@@ -368,6 +386,8 @@ class ApiSettings(Section, frozen=True):
             raise ValueError("production takes no file that was not scanned: media.scan_required")
         if self.environment == "production" and self.phones is None:
             raise ValueError("production needs the keys of phone numbers: phones")
+        if self.environment == "production" and self.contact is None:
+            raise ValueError("production needs what seals contacts: contact")
         check_channels(self.environment, self.channels)
 
 

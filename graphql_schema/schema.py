@@ -12,6 +12,7 @@ from graphql_schema.category_changes import CategoryMutation
 from graphql_schema.changes import ChangeQuery, ChangeSubscription
 from graphql_schema.channels import ChannelMutation, ChannelQuery
 from graphql_schema.citizens import CitizenMutation, CitizenQuery
+from graphql_schema.contacts import ContactMutation
 from graphql_schema.deadline_changes import DeadlineMutation
 from graphql_schema.deadline_rule_changes import DeadlineRulesMutation
 from graphql_schema.deadline_rules import DeadlineRulesQuery
@@ -87,6 +88,7 @@ MUTATIONS = (
     PartMutation,
     ViewMutation,
     ExportMutation,
+    ContactMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 

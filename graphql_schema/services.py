@@ -40,6 +40,7 @@ from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
 from foundation.paging import Page, PageRequest
 from graphql_schema.citizen_services import Citizens
+from graphql_schema.contact_services import Contacts
 from graphql_schema.deadline_services import Deadlines
 from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics, TextReleases
@@ -433,3 +434,4 @@ class Services:
     """None: this process has no store of files."""
     citizens: Citizens
     work: WorkServices
+    contacts: Contacts

@@ -68,6 +68,7 @@ from foundation.keyring import KeyRing
 from foundation.limits.limiter import Limiter
 from foundation.phones import PhoneSeal
 from foundation.policy.engine import PolicyEngine
+from foundation.sealing.transit import Transit
 from foundation.settings import ApiSettings, DatabaseSettings, load
 from foundation.telemetry import metrics
 from graphql_schema.context import Codecs
@@ -82,6 +83,7 @@ from graphql_schema.services import Services
 from services import probes
 from services.channel_routes import channels_of
 from services.citizens import citizens_of
+from services.contacts import contacts_of, sealing
 from services.deadlines import deadlines_of
 from services.figures import public_map, statistics_of
 from services.gateway import ApiGateway
@@ -122,6 +124,7 @@ class Parts:
     watch: ClockWatch
     health: Health
     keys: PhoneKeys = field(default_factory=lambda: PhoneKeys.of(None))
+    transit: Transit | None = None
 
 
 def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
@@ -152,6 +155,7 @@ def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
         watch=ClockWatch(clock, probes.moment(lambda: database.pool)),
         health=Health("api"),
         keys=PhoneKeys.of(settings.phones),
+        transit=None if settings.contact is None else Transit(settings.contact),
     )
 
 
@@ -206,6 +210,7 @@ def services_of(parts: Parts) -> Services:
         redactions=redactions_of(parts),
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
         work=work_of(database, policy, clock, new_uuid, reports),
+        contacts=contacts_of(database, policy, clock, parts.transit),
         citizens=citizens_of(database, policy, clock, parts.keys, parts.settings.phones, queue_of(parts)),
     )
 
@@ -335,6 +340,8 @@ def health_of(parts: Parts, http: httpx.AsyncClient) -> Health:
         health.add(f"keycloak_{name}", probes.keycloak(lambda: http, realm.issuer), needed=False)
     if settings.media is not None and settings.media.scanner_socket is not None:
         health.add("scanner", probes.scanner(settings.media.scanner_socket), needed=False)
+    if parts.transit is not None:
+        health.add("sealing", sealing(parts.transit), needed=False)
     return health
 
 
@@ -376,6 +383,8 @@ async def running(
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await authenticator.close()
+        if parts.transit is not None:
+            await parts.transit.close()
         if channels is not None:
             await channels.close()
         await parts.feed.close()

@@ -38,6 +38,8 @@ def back_up(stack: EmbeddedStack) -> Manifest:
     backup_id = stamp(datetime.now(UTC))
     programs = Programs(binaries(stack.backend.account))
     clusters = {}
+    with stack.step("Snapshot of OpenBao"):
+        stack.openbao.take_snapshot()
     try:
         for cluster in stack.clusters:
             with stack.step(f"Base backup: {cluster.name}"):

@@ -14,6 +14,8 @@ from stack.secret_files import write_secret
 
 RELAY_NAME = "relay.backend.ioc.internal"
 EDGE_NAME = "edge.ioc.internal"
+OPENBAO_API_NAME = "api.backend.ioc.internal"
+OPENBAO_ADMINISTRATOR_NAME = "openbao-administrator.backend.ioc.internal"
 _AUTHORITY_LIFE = timedelta(days=3650)
 _LIFE = timedelta(days=397)
 _RENEW_BEFORE = timedelta(days=30)
@@ -131,6 +133,11 @@ class Certificates:
     """Of a channel's far end that is played on this machine."""
     callers: Path
     """The authority of those who may call the api: the edge, and who asks whether it is ready."""
+    openbao: Pair
+    openbao_api: Pair
+    openbao_administrator: Pair
+    openbao_callers: Path
+    """The authority of those who may call the backend's OpenBao."""
 
 
 def renew(folder: Path) -> Certificates:
@@ -146,6 +153,8 @@ def ensure(folder: Path, *, anew: bool = False) -> Certificates:
     servers.ensure()
     soc.ensure()
     callers.ensure()
+    openbao = Authority(folder, "openbao-ca", "HaNoi IOC local CA of OpenBao's callers", anew)
+    openbao.ensure()
     return Certificates(
         authority=servers.certificate,
         soc_authority=soc.certificate,
@@ -159,6 +168,10 @@ def ensure(folder: Path, *, anew: bool = False) -> Certificates:
         sms=servers.server("sms"),
         channel=servers.server("channel"),
         callers=callers.certificate,
+        openbao=servers.server("openbao"),
+        openbao_api=openbao.client("openbao-api", OPENBAO_API_NAME),
+        openbao_administrator=openbao.client("openbao-administrator", OPENBAO_ADMINISTRATOR_NAME),
+        openbao_callers=openbao.certificate,
     )
 
 

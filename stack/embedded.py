@@ -19,6 +19,7 @@ from stack.home import PEOPLE, ROOT, Home
 from stack.keycloak import ROLE as KEYCLOAK_ROLE
 from stack.keycloak import Distribution, Keycloak, cache_folder, is_here
 from stack.mail import MailDouble
+from stack.openbao import OpenBao
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
 from stack.push import FcmDouble
@@ -103,6 +104,11 @@ class EmbeddedStack:
         return ClamAv(self.home)
 
     @cached_property
+    def openbao(self) -> OpenBao:
+        """What seals contacts."""
+        return OpenBao(self.home, self.ports, self.certificates)
+
+    @cached_property
     def mail(self) -> MailDouble:
         """The mail server's double."""
         return MailDouble(self.home, self.ports, self.certificates)
@@ -172,6 +178,7 @@ class EmbeddedStack:
             self.edge.prepare()
             if self.snapshot is not None and self.snapshot.exists():
                 self.snapshot.bring_secrets(self.home)
+            self.openbao.prepare()
             self.mail.prepare()
             self.sms.prepare()
             mail = realms.MailServer(port=self.ports.mail)
@@ -198,11 +205,16 @@ class EmbeddedStack:
         clamav = self.clamav.part()
         self.clamav.prepare()
         self.supervisor.launch(clamav)
+        openbao = self.openbao.part()
+        self.supervisor.launch(openbao)
         with self.step("Databases migrated"):
             self._migrate(self.backend)
             self._migrate(self.vault)
         with self.step("Units, people and duties"):
             self._seed()
+        with self.step("OpenBao"):
+            self.supervisor.wait_ready(openbao)
+            self.openbao.set_up()
         with self.step("The SOC's receiver"):
             self.supervisor.start(soc)
         with self.step("Doubles of mail, push and SMS"):

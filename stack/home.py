@@ -12,7 +12,8 @@ from stack.errors import StackError
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = ROOT / "deploy" / "local" / "people.yaml"
 
-CONFIGURATION = ("secrets", "tls", "ports.json")
+OPENBAO_SNAPSHOT = "openbao-snapshot"
+CONFIGURATION = ("secrets", "tls", "ports.json", OPENBAO_SNAPSHOT)
 """What is backed up beside databases and media: without it those are no system."""
 REPOSITORY_VARIABLE = "IOC_BACKUPS"
 

@@ -32,6 +32,8 @@ class Ports:
     mail: int
     fcm: int
     sms: int
+    openbao: int
+    openbao_cluster: int
 
     def operations(self, service: str) -> int:
         """Where a service of ours answers its operators."""

@@ -99,6 +99,7 @@ class Rotation:
             Step("New keys and certificates", self._renew_certificates),
             Step("edge shows its own", lambda: self.stack.supervisor.send("edge", signal.SIGHUP)),
             Step("api shows its own", self.reload_api),
+            Step("openbao shows its own", lambda: self.stack.supervisor.send("openbao", signal.SIGHUP)),
             Step("relay", self._reloader("relay")),
             Step("the SOC's receiver", lambda: self.stack.supervisor.restart(self.stack.soc.part())),
             Step("mail", lambda: self.stack.supervisor.restart(self.stack.mail.part())),

@@ -40,6 +40,7 @@ from stack.clamav import ClamAv
 from stack.home import CONFIGURATION, ROOT, Home
 from stack.keycloak import answers
 from stack.mail import WORKER_USER, MailDouble
+from stack.openbao import OpenBao
 from stack.ports import Ports
 from stack.postgres import PostgresCluster, binaries
 from stack.push import FcmDouble
@@ -230,6 +231,7 @@ class Services:
             channels=self._channels(),
             directory_queue=self._directory_queue("api"),
             phones=self._phones(),
+            contact=OpenBao(self.home, self.ports, self.certificates).settings(),
         )
 
     def _mail(self) -> MailSettings:

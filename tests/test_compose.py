@@ -94,6 +94,7 @@ def test_networks_are_the_zones() -> None:
         "application": {"edge", "api", "keycloak", "directory"},
         "keycloak-data": {"keycloak", "postgres-keycloak"},
         "outside": {"keycloak", "worker", "signatures", "clamav-signatures"},
+        "sealing": {"api", "openbao"},
         "soc": {"relay", "soc"},
         "vault": set(),
     }
@@ -101,7 +102,7 @@ def test_networks_are_the_zones() -> None:
 
 def test_no_way_leads_out_of_the_inner_zones() -> None:
     inner = {zone for zone, network in COMPOSE["networks"].items() if network.get("internal") is True}
-    assert inner == {"application", "keycloak-data", "vault"}
+    assert inner == {"application", "keycloak-data", "sealing", "vault"}
 
 
 def test_the_edge_alone_is_published() -> None:

@@ -14,6 +14,7 @@ from foundation.settings import (
     ApiSettings,
     AppsSettings,
     AuditSettings,
+    ContactSettings,
     LimitsSettings,
     PhoneSettings,
     TlsSettings,
@@ -122,6 +123,12 @@ def _settings(
         manifests_folder=ROOT / "mobile_contract" / "manifests",
         apps=AppsSettings(required=False),
         phones=phones_in(folder),
+        contact=ContactSettings(  # nobody is there
+            url="https://localhost:1",
+            ca_file=pairs.authority,
+            certificate_file=pairs.openbao_api.certificate,
+            key_file=pairs.openbao_api.key,
+        ),
         limits=limits,
     )
 

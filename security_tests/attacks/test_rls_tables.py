@@ -50,6 +50,7 @@ TENANT_SCHEMAS = (
     "changes",
     "channels",
     "citizens",
+    "contacts",
     "deadlines",
     "notifications",
     "platform",

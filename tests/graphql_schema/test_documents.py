@@ -14,6 +14,7 @@ from foundation.identity.apps import Version
 from foundation.settings import (
     ApiSettings,
     AuditSettings,
+    ContactSettings,
     DatabaseSettings,
     PhoneSettings,
     TlsSettings,
@@ -224,6 +225,9 @@ def settings_of(folder: Path, **changes: Any) -> ApiSettings:
         "operations_folder": CONTRACT / "operations",
         "manifests_folder": folder,
         "phones": PhoneSettings(digest_key_file=folder, seal_key_file=folder),
+        "contact": ContactSettings(
+            url="https://openbao:8200", ca_file=folder, certificate_file=folder, key_file=folder
+        ),
     }
     return ApiSettings(**{**given, **changes})
 

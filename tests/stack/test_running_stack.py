@@ -59,6 +59,7 @@ def test_every_part_runs(running_stack: RunningStack) -> None:
         "keycloak",
         "soc",
         "clamav",
+        "openbao",
         "mail",
         "fcm",
         "sms",

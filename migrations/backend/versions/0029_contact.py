@@ -1,4 +1,4 @@
-"""Reserved."""
+"""Contacts of the people behind reports, sealed."""
 
 from migrations.sql import run
 

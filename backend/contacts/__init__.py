@@ -1,0 +1,1 @@
+"""How the person behind a report is reached: sealed, opened for a purpose."""
