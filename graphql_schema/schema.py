@@ -38,6 +38,7 @@ from graphql_schema.routing_rules import RoutingRulesQuery
 from graphql_schema.rule_changes import RoutingRulesMutation
 from graphql_schema.scalars import DATE_TIME
 from graphql_schema.statistics import StatisticsQuery
+from graphql_schema.templates import TemplateMutation, TemplateQuery
 from graphql_schema.tenancy import TenancyQuery
 from graphql_schema.unit_changes import UnitMutation
 from graphql_schema.viewer import ViewerQuery
@@ -65,6 +66,7 @@ QUERIES = (
     WorkQuery,
     FoundReportsQuery,
     ExportQuery,
+    TemplateQuery,
     NodeQuery,
 )
 MUTATIONS = (
@@ -89,6 +91,7 @@ MUTATIONS = (
     ViewMutation,
     ExportMutation,
     ContactMutation,
+    TemplateMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 

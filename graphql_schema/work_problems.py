@@ -72,6 +72,15 @@ def _too_many_exports(refusal: errors.TooManyExports, common: dict[str, str]) ->
     return TooManyExports(**common, most=refusal.most)
 
 
+@strawberry.type(description="Đủ số mẫu. / As many templates as a unit may have.")
+class TooManyTemplates(Problem):
+    most: int
+
+
+def _too_many_templates(refusal: errors.TooManyTemplates, common: dict[str, str]) -> Problem:
+    return TooManyTemplates(**common, most=refusal.most)
+
+
 def _too_many_views(refusal: errors.TooManyViews, common: dict[str, str]) -> Problem:
     return TooManyViews(**common, most=refusal.most)
 
@@ -81,6 +90,7 @@ def _too_many_parts(refusal: errors.TooManyParts, common: dict[str, str]) -> Pro
 
 
 PROBLEMS |= {
+    errors.TooManyTemplates: (TooManyTemplates, _too_many_templates),
     errors.TooBroad: (TooBroad, plain(TooBroad)),
     errors.ExportGone: (ExportGone, plain(ExportGone)),
     errors.TooManyExports: (TooManyExports, _too_many_exports),

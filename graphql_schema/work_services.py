@@ -8,6 +8,7 @@ from uuid import UUID
 from backend.reports.types import Report
 from backend.work.exports import Export, File, Format
 from backend.work.filters import ListFilter
+from backend.work.templates import Template, TemplateKind
 from backend.work.types import Colleague, Work, Worked
 from backend.work.views import SavedView
 from foundation.idempotency import Idempotency
@@ -102,6 +103,32 @@ class Exports(Protocol):
     async def fetch(self, principal: OfficialPrincipal, export: UUID, idempotency: Idempotency) -> File: ...
 
 
+class Templates(Protocol):
+    """backend.work.templates.TemplateService."""
+
+    async def templates(
+        self, principal: OfficialPrincipal, unit: str, kind: TemplateKind | None, search: str | None
+    ) -> tuple[Template, ...]: ...
+
+    async def fill(self, principal: OfficialPrincipal, template: UUID, code: str) -> str: ...
+
+    async def save(
+        self,
+        principal: OfficialPrincipal,
+        template: UUID | None,
+        expected_version: int,
+        unit: str,
+        kind: TemplateKind,
+        title: str,
+        body: str,
+        idempotency: Idempotency,
+    ) -> UUID: ...
+
+    async def retire(
+        self, principal: OfficialPrincipal, template: UUID, expected_version: int, idempotency: Idempotency
+    ) -> UUID: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkServices:
     """Work on reports: read and changed."""
@@ -112,3 +139,4 @@ class WorkServices:
     finder: ReportFinder
     views: Views
     exports: Exports
+    templates: Templates

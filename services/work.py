@@ -8,6 +8,7 @@ from backend.work.jobs import WorkUpkeep
 from backend.work.parts import PartService
 from backend.work.queries import WorkQueries
 from backend.work.service import WorkService
+from backend.work.templates import TemplateService
 from backend.work.views import ViewService
 from foundation.clock import Clock
 from foundation.database.database import Database
@@ -27,6 +28,7 @@ def work_of(
         parts=PartService(database, policy, clock, new_id),
         finder=finder,
         exports=ExportService(database, policy, clock, new_id, finder, reports),
+        templates=TemplateService(database, policy, clock, new_id),
         views=ViewService(database, policy, clock, new_id),
     )
 

@@ -109,3 +109,15 @@ class TooManyExports(Refusal):
     def __init__(self, most: int) -> None:
         super().__init__(most=most)
         self.most = most
+
+
+class TooManyTemplates(Refusal):
+    """A unit has at most two hundred templates in use."""
+
+    code = "work.too_many_templates"
+    vi = "Đơn vị đã có tối đa {most} mẫu. Hãy ngừng dùng bớt."
+    en = "The unit has {most} templates, which is the most there may be. Please retire some."
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most=most)
+        self.most = most

@@ -299,7 +299,9 @@ def every(rest: Any, **given: Any) -> Services:
     )
     given.setdefault(
         "work",
-        WorkServices(reads=QuietWork(), changes=rest, parts=rest, finder=rest, views=rest, exports=rest),
+        WorkServices(
+            reads=QuietWork(), changes=rest, parts=rest, finder=rest, views=rest, exports=rest, templates=rest
+        ),
     )
     return Services(**{field.name: given.get(field.name, rest) for field in fields(Services)})
 

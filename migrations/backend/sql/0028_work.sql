@@ -328,3 +328,48 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
 $$;
 REVOKE ALL ON FUNCTION work.rows_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION work.rows_of TO backend_worker;
+
+-- Templates (mẫu trả lời) --------------------------------------------------------------------------------------------
+-- A unit's texts for questions, answers and closings. Each version stays: it may have been sent.
+CREATE TABLE work.template (
+  id uuid PRIMARY KEY,
+  unit_id int NOT NULL REFERENCES tenancy.unit ON DELETE RESTRICT,
+  kind text NOT NULL CHECK (kind IN ('question', 'answer', 'closing')),
+  title text NOT NULL CHECK (length(title) BETWEEN 1 AND 100),
+  -- Folded by the application: what it is found by.
+  words text[] NOT NULL,
+  version int NOT NULL CHECK (version >= 1),
+  changed_at timestamptz NOT NULL,
+  retired_at timestamptz
+);
+CREATE UNIQUE INDEX template_title ON work.template (unit_id, title) WHERE retired_at IS NULL;
+CREATE TABLE work.template_text (
+  template_id uuid NOT NULL REFERENCES work.template ON DELETE RESTRICT,
+  version int NOT NULL,
+  title text NOT NULL CHECK (length(title) BETWEEN 1 AND 100),
+  body text NOT NULL CHECK (length(body) BETWEEN 1 AND 4000),
+  official_id uuid NOT NULL REFERENCES tenancy.official ON DELETE RESTRICT,
+  at timestamptz NOT NULL,
+  PRIMARY KEY (template_id, version)
+);
+ALTER TABLE work.template ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work.template FORCE ROW LEVEL SECURITY;
+ALTER TABLE work.template_text ENABLE ROW LEVEL SECURITY;
+ALTER TABLE work.template_text FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON work.template TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON work.template_text TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY unit_read ON work.template FOR SELECT TO backend_app, backend_city USING (unit_id = ANY (
+  (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]));
+CREATE POLICY unit_make ON work.template FOR INSERT TO backend_app, backend_city WITH CHECK (unit_id = ANY (
+  (SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]));
+-- What is out of use stays as it was.
+CREATE POLICY unit_change ON work.template FOR UPDATE TO backend_app, backend_city USING (retired_at IS NULL
+  AND unit_id = ANY ((SELECT string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[])::int[]))
+  WITH CHECK (true);
+CREATE POLICY text_read ON work.template_text FOR SELECT TO backend_app, backend_city
+  USING (EXISTS (SELECT FROM work.template t WHERE t.id = template_id));
+CREATE POLICY text_write ON work.template_text FOR INSERT TO backend_app, backend_city
+  WITH CHECK (official_id = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid)
+    AND EXISTS (SELECT FROM work.template t WHERE t.id = template_id AND t.version = template_text.version));
+GRANT SELECT, INSERT ON work.template, work.template_text TO backend_app, backend_city;
+GRANT UPDATE (kind, title, words, version, changed_at, retired_at) ON work.template TO backend_app, backend_city;

@@ -12,6 +12,7 @@ from backend.work.jobs import WorkUpkeep
 from backend.work.parts import PartService
 from backend.work.queries import WorkQueries
 from backend.work.service import WorkService
+from backend.work.templates import TemplateService
 from backend.work.types import Work
 from backend.work.views import ViewService
 from foundation.identity.principal import OfficialPrincipal
@@ -32,6 +33,7 @@ class Rig:
     parts: PartService
     finder: Finder
     views: ViewService
+    templates: TemplateService
     exports: ExportService
     export_jobs: ExportJobs
     upkeep: WorkUpkeep
@@ -88,6 +90,7 @@ def rig(world: World, database: Database) -> Rig:
         parts=PartService(world.database, policy, world.clock, new_uuid),
         finder=finder,
         exports=ExportService(world.database, policy, world.clock, new_uuid, finder, world.queries),
+        templates=TemplateService(world.database, policy, world.clock, new_uuid),
         export_jobs=ExportJobs(world.worker_database, policy, world.clock, new_uuid),
         views=ViewService(world.database, policy, world.clock, new_uuid),
         upkeep=WorkUpkeep(world.worker_database, policy, world.notifications, world.clock, new_uuid),
