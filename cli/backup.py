@@ -27,7 +27,8 @@ def backup(context: typer.Context) -> None:
     console.print(
         f"Backup {manifest.id}: {len(manifest.clusters)} clusters ({size / 2**20:.1f} MiB), "
         f"{len(manifest.media)} media.\n"
-        f"In {stack.home.repository}. What opens it is {stack.home.backup_key}: keep a copy elsewhere.",
+        f"In {stack.home.repository}. What opens it is {stack.home.backup_key}: keep a copy elsewhere.\n"
+        f"Note {manifest.id} elsewhere too: ./ioc restore --known {manifest.id} takes no older repository.",
         soft_wrap=True,
     )
 

@@ -8,7 +8,7 @@ import typer
 from cli import place
 from cli.output import console, step
 from foundation.clock import HANOI
-from stack.backups import repository_of
+from stack.backups import noted_backup, repository_of
 from stack.embedded import EmbeddedStack
 from stack.ports import Ports
 from stack.restores import Report, Restore, parse_moment
@@ -22,6 +22,8 @@ _WORDS = {
     "deletions": "deletions asked for again",
     "forgotten": "deleted accounts to be deleted again",
     "kept": "deletions that were taken back since",
+    "numbers": "numbers that accounts had left taken from them again",
+    "unverified": "attributes of former numbers removed",
     "files": "photos and documents taken back from the public again",
     "texts": "texts taken back from the public again",
     "credentials": "replaced credentials removed again",
@@ -36,6 +38,12 @@ def restore(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Stop what runs and set its data aside.")
     ] = False,
+    known: Annotated[
+        str | None, typer.Option(help="The newest backup that you know of; else the one that the home noted.")
+    ] = None,
+    older: Annotated[
+        bool, typer.Option("--older", help="Take a repository that lacks the newest backup known.")
+    ] = False,
 ) -> None:
     """Restore databases, media and secrets. Everything is checked before anything is replaced."""
     home = place.home()
@@ -44,7 +52,8 @@ def restore(
     key_file = key.resolve() if key else home.backup_key
     repository = repository_of(source.resolve() if source else home.repository, key_file)
     stack = EmbeddedStack(home, Ports.kept(home.folder, None), step)
-    _show(Restore(stack, repository, key_file, moment, overwrite).run())
+    newest = None if older else known or noted_backup(home)
+    _show(Restore(stack, repository, key_file, moment, overwrite, newest).run())
 
 
 def _show(report: Report) -> None:

@@ -151,6 +151,22 @@ class Repository:
         """Backups, the oldest first."""
         return _names(self.folder / "backups")
 
+    def check_reaches(self, known: str) -> None:
+        """Raises BackupProblem when this is the repository as of before a backup that is known.
+
+        All in it may be as it was made, and what was taken away since would come back unseen.
+        """
+        try:
+            moment(known)
+        except ValueError as error:
+            raise BackupProblem(f"{known} is no backup's id") from error
+        newest = next(reversed(self.ids()), "none")
+        if newest == "none" or moment(newest) < moment(known):
+            raise BackupProblem(
+                f"the newest backup here is {newest}, and {known} is known: this repository is an older one,"
+                " or was cut (--older takes it all the same)"
+            )
+
     def manifest(self, backup_id: str) -> Manifest:
         """Of one backup."""
         found = self.read_value(f"backups/{backup_id}", Manifest)

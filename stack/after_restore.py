@@ -29,6 +29,13 @@ _DISABLED = "SELECT id, enabled FROM user_entity"
 _DISABLE = """
 UPDATE user_entity u SET enabled = false
 WHERE u.enabled AND NOT EXISTS (SELECT FROM unnest(%(enabled)s::text[]) AS n (id) WHERE n.id = u.id)"""
+# A number that is another one by now: who has the old one now recovers nothing with it.
+_NUMBERS = "SELECT user_id, value FROM user_attribute WHERE name = 'phone_verified'"
+_UNVERIFY = """
+DELETE FROM user_attribute a WHERE a.name IN ('phone_verified', 'phone_verified_at') AND EXISTS (
+  SELECT FROM user_attribute v WHERE v.user_id = a.user_id AND v.name = 'phone_verified' AND NOT EXISTS (
+    SELECT FROM unnest(%(owners)s::text[], %(numbers)s::text[]) AS n (id, number)
+    WHERE n.id = v.user_id AND n.number = v.value))"""
 _USED = ("revoked_token", "single_use_object")
 
 
@@ -36,6 +43,7 @@ def taken_from_backend(cluster: PostgresCluster) -> dict[str, Any]:
     """What the backend had taken away, and the epoch of its log."""
     with cluster.connect(cluster.name) as connection:
         found: dict[str, Any] = _value(connection, "SELECT recovery.taken()")
+        found["numbers"] = _value(connection, "SELECT recovery.numbers()")
     return found
 
 
@@ -45,6 +53,8 @@ def settle_backend(
     """End sessions, take again, open a new log above every epoch that was; what was done, counted."""
     with cluster.connect(cluster.name) as connection, connection.transaction():
         done: dict[str, Any] = _value(connection, "SELECT recovery.take_again(%s)", Jsonb(taken))
+        numbers = Jsonb(taken["numbers"])
+        done["numbers"] = _value(connection, "SELECT recovery.take_numbers_again(%s)", numbers)
         done["sessions"] = _value(connection, "SELECT recovery.end_sessions(%s, %s)", list(issuers), event)
         # There is no Merkle tree yet, so the old log has no root to name.
         done["log"] = _value(connection, "SELECT audit.open_epoch(NULL, %s)", taken["epoch"])
@@ -63,11 +73,14 @@ def taken_from_keycloak(cluster: PostgresCluster) -> dict[str, Any]:
     with cluster.connect("keycloak") as connection:
         credentials = connection.execute(_CREDENTIALS.encode()).fetchall()
         people = connection.execute(_DISABLED.encode()).fetchall()
+        numbers = connection.execute(_NUMBERS.encode()).fetchall()
         used = {table: _rows(connection, table) for table in _USED}
     return {
         "ids": [row[0] for row in credentials],
         "digests": [row[1] for row in credentials],
         "enabled": [person for person, enabled in people if enabled],
+        "owners": [row[0] for row in numbers],
+        "numbers": [row[1] for row in numbers],
         "used": used,
     }
 
@@ -82,6 +95,7 @@ def settle_keycloak(cluster: PostgresCluster, taken: dict[str, Any] | None) -> d
         if taken is not None:
             done["credentials"] = connection.execute(_REPLACED.encode(), taken).rowcount
             done["people"] = connection.execute(_DISABLE.encode(), taken).rowcount
+            done["unverified"] = connection.execute(_UNVERIFY.encode(), taken).rowcount
             for table, rows in taken["used"].items():
                 _add(connection, table, rows)
     return done

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from recovery.base import Programs, take
 from recovery.files import ConfigurationArchive, MediaArchive, entries, media_names
-from recovery.repository import BackupProblem, FileEntry, Manifest, Repository, stamp
+from recovery.repository import BackupProblem, FileEntry, Manifest, Repository, moment, stamp
 from recovery.sealed import Keys, SealBroken, digest_of
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
-from stack.home import CONFIGURATION
+from stack.home import CONFIGURATION, Home
 from stack.postgres import binaries
 
 _FORMAT = 1
@@ -55,7 +55,21 @@ def back_up(stack: EmbeddedStack) -> Manifest:
             repository.write_value(f"backups/{backup_id}", manifest)
     except BackupProblem as error:
         raise StackError("backups", str(error), "./ioc status; then once more") from error
+    stack.home.noted_backup.write_text(f"{backup_id}\n", encoding="ascii")
     return manifest
+
+
+def noted_backup(home: Home) -> str | None:
+    """The id of the newest backup that was taken here; None: none was. Raises StackError."""
+    try:
+        found = home.noted_backup.read_text(encoding="ascii").strip()
+        return stamp(moment(found))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StackError(
+            "restore", f"{home.noted_backup} names no backup", "--known ID names it, --older does without"
+        ) from error
 
 
 def verify(stack: EmbeddedStack, repository: Repository, manifest: Manifest) -> int:

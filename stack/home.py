@@ -67,6 +67,11 @@ class Home:
         """What opens the backups. A copy must lie elsewhere."""
         return self.secret("backup-key")
 
+    @property
+    def noted_backup(self) -> Path:
+        """The newest backup's id, noted apart from the backups: whoever exchanges those does not reach it."""
+        return self.folder / "newest-backup"
+
     def log(self, part: str) -> Path:
         """What a part prints."""
         return self.folder / "logs" / f"{part}.log"

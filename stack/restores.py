@@ -56,6 +56,8 @@ class Restore:
     key_file: Path
     to: datetime | None = None
     overwrite: bool = False
+    known: str | None = None
+    """The newest backup that is known from elsewhere: a repository without it is an older one."""
 
     @property
     def _home(self) -> Home:
@@ -97,6 +99,8 @@ class Restore:
                 self.stack.supervisor.stop()
 
     def _choose(self) -> tuple[Manifest, datetime, datetime]:
+        if self.known is not None:
+            self.repository.check_reaches(self.known)
         newest = self.repository.newest_of(list(_CLUSTERS))
         to = self.to or newest
         if to > newest:

@@ -134,3 +134,66 @@ def test_what_was_released_and_never_taken_back_stays_released(database: Databas
     _do(database, _FILE, _TEXT, id=report)
     done = _ask(database, "SELECT recovery.take_again(recovery.taken())")
     assert (done["files"], done["texts"]) == (0, 0)
+
+
+def _people(database: Database, *changes: str) -> dict[str, str]:
+    """Two people, of whom Lan has a number, after these changes."""
+    people = {"lan": str(uuid4()), "hung": str(uuid4())}
+    with database.cluster.connect(database.name) as connection:
+        for person in people.values():
+            connection.execute(_CITIZEN.encode(), {"id": person, "issuer": "https://a"})
+        for change in (_HAS, *changes):
+            connection.execute(change.encode(), people)
+    return people
+
+
+def _before(database: Database, people: dict[str, str], *moves: str) -> int:
+    """The database as of before, where Lan has the number; how many were taken with what is known by now."""
+    numbers = _ask(database, "SELECT recovery.numbers()")
+    before = (
+        "DELETE FROM citizens.phone",
+        "DELETE FROM citizens.phone_left",
+        "DELETE FROM citizens.phone_move",
+    )
+    _do(database, *before, _HAS, *moves, **people)
+    return int(_ask(database, "SELECT recovery.take_numbers_again(%s)", Jsonb(numbers)))
+
+
+_DIGEST = "decode(repeat('11', 32), 'hex')"
+_HAS = f"INSERT INTO citizens.phone VALUES (%(lan)s, {_DIGEST}, now())"
+_MOVE = f"INSERT INTO citizens.phone_move VALUES ({_DIGEST}, %(hung)s, 's', now(), now())"
+_MOVED = f"SELECT citizens.move_phone({_DIGEST}, now() + interval '1 day')"
+_ANOTHER = "UPDATE citizens.phone SET digest = decode(repeat('22', 32), 'hex')"
+_BACK = f"UPDATE citizens.phone SET digest = {_DIGEST}"
+
+
+@pytest.mark.parametrize("changes", [(_MOVE, _MOVED), (_ANOTHER,)], ids=["moved", "changed"])
+def test_number_that_an_account_has_left_since_is_not_given_back(
+    database: Database, changes: tuple[str, ...]
+) -> None:
+    people = _people(database, *changes)
+    taken = _before(database, people)
+    assert (taken, _ask(database, "SELECT count(*) FROM citizens.phone")) == (1, 0)
+
+
+def test_number_that_an_account_has_again_stays(database: Database) -> None:
+    people = _people(database, _ANOTHER, _BACK)
+    taken = _before(database, people)
+    assert (taken, _ask(database, "SELECT count(*) FROM citizens.phone")) == (0, 1)
+
+
+def test_move_that_was_given_up_since_does_not_come_back(database: Database) -> None:
+    people = _people(database)
+    _before(database, people, _MOVE)
+    assert _ask(database, "SELECT count(*) FROM citizens.phone_move") == 0
+
+
+def test_move_that_still_waits_goes_on(database: Database) -> None:
+    people = _people(database, _MOVE)
+    _before(database, people, _MOVE)
+    assert _ask(database, "SELECT count(*) FROM citizens.phone_move") == 1
+
+
+def test_who_is_forgotten_leaves_no_number_that_was_left(database: Database) -> None:
+    _people(database, _ANOTHER, "UPDATE citizens.citizen SET issuer = 'urn:ioc:deleted' WHERE id = %(lan)s")
+    assert _ask(database, "SELECT count(*) FROM citizens.phone_left") == 0

@@ -14,7 +14,7 @@ import pytest
 from cli.client import Endpoints, IocClient, Person
 from cli.login import LoginRefused
 from recovery.repository import BackupProblem
-from stack.backups import back_up, repository_of
+from stack.backups import back_up, noted_backup, repository_of
 from stack.embedded import EmbeddedStack, cluster_part
 from stack.errors import StackError
 from stack.keycloak import cache_folder
@@ -43,6 +43,8 @@ _SETTLED = (
     "public.offline_",
     "public.credential",
     "public.user_entity",
+    "public.user_attribute",
+    "citizens.phone",
 )
 
 
@@ -68,6 +70,11 @@ class World:
         """A person who signs in for real."""
         home = self.stack.home.folder
         return IocClient(home, Person.from_home(home, name), self.endpoints)
+
+    def report_of(self) -> Report:
+        """What the restore did."""
+        assert self.report is not None
+        return self.report
 
     def contents(self) -> dict[str, Any]:
         """Backend's and Keycloak's."""
@@ -98,10 +105,10 @@ def _clusters(stack: EmbeddedStack) -> Iterator[None]:
         supervisor.stop()
 
 
-def _restore(world: World, to: datetime | None, overwrite: bool) -> Report:
+def _restore(world: World, to: datetime | None, overwrite: bool, known: str | None = None) -> Report:
     home = world.stack.home
     repository = repository_of(home.repository, home.backup_key)
-    return Restore(world.stack, repository, home.backup_key, to, overwrite).run()
+    return Restore(world.stack, repository, home.backup_key, to, overwrite, known).run()
 
 
 async def _before(world: World) -> datetime:
@@ -126,6 +133,10 @@ async def _before(world: World) -> datetime:
         "INSERT INTO identity.blocked_key (iss, sub, jkt) VALUES ('i', 's', 'stolen')",
         "DELETE FROM notifications.inbox",
         "UPDATE reports.report SET body = 'overwritten by mistake'",
+        "UPDATE citizens.phone p SET digest = decode(repeat('11', 32), 'hex') FROM citizens.citizen c"
+        " WHERE c.id = p.citizen_id AND c.subject = (SELECT c.subject FROM citizens.citizen c"
+        " JOIN citizens.phone p ON p.citizen_id = c.id WHERE NOT EXISTS (SELECT FROM reports.report r"
+        " WHERE r.citizen_id = c.id) LIMIT 1)",
     )
     _execute(
         world.stack.keycloak_database,
@@ -133,6 +144,8 @@ async def _before(world: World) -> datetime:
         "UPDATE user_entity SET enabled = false WHERE username = 'dung'",
         "DELETE FROM credential c USING user_entity u WHERE u.id = c.user_id"
         " AND u.username = 'ha' AND c.type = 'otp'",
+        "UPDATE user_attribute a SET value = '+84999000999' FROM user_entity u WHERE u.id = a.user_id"
+        " AND u.username = 'hung' AND a.name = 'phone_verified'",
     )
     await asyncio.sleep(5)  # two rounds of the archive
     return moment
@@ -164,7 +177,10 @@ async def world(pytestconfig: pytest.Config) -> AsyncIterator[World]:
                 with pytest.raises(StackError) as refused:
                     _restore(world, moment, False)
                 world.refusals.append(refused.value.message)
-                world.report = _restore(world, moment, True)
+                with pytest.raises(StackError) as refused:
+                    _restore(world, moment, True, "29991231T000000Z")
+                world.refusals.append(refused.value.message)
+                world.report = _restore(world, moment, True, noted_backup(home))
                 world.stack = dataclasses.replace(stack, snapshot=None)  # its data is there
                 with _clusters(world.stack):
                     world.found = world.contents()
@@ -179,6 +195,21 @@ async def world(pytestconfig: pytest.Config) -> AsyncIterator[World]:
 async def test_running_and_filled_systems_are_not_overwritten(world: World) -> None:
     assert world.refusals[0].startswith("the system runs")
     assert world.refusals[1].startswith("there is data of the clusters")
+
+
+async def test_repository_of_before_a_known_backup_is_refused(world: World) -> None:
+    assert "this repository is an older one" in world.refusals[2]
+    assert noted_backup(world.stack.home) == world.report_of().backup_id
+
+
+async def test_number_that_was_left_after_the_moment_is_not_given_back(world: World) -> None:
+    with world.stack.keycloak_database.connect("keycloak") as connection:
+        noted = connection.execute(
+            "SELECT u.username, a.name FROM user_attribute a JOIN user_entity u ON u.id = a.user_id"
+            " WHERE u.username = 'hung' AND a.name LIKE 'phone%'"
+        ).fetchall()
+    assert noted == [("hung", "phone")]
+    assert world.report_of().done["backend"]["numbers"] == 1
 
 
 async def test_every_table_is_as_it_was_at_the_moment(world: World) -> None:

@@ -86,3 +86,68 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   FROM reports.report r JOIN media.object m ON m.report_id = r.id
   WHERE r.code = a_code AND m.state = 'released' ORDER BY m.created_at, m.id LIMIT 30
 $$;
+
+-- Numbers that accounts have left, for as long as a backup may bring back the moment before (35 days, and more). An
+-- account that has its number again is no such. Nobody reads it but who restores.
+CREATE TABLE citizens.phone_left (
+  citizen_id uuid NOT NULL REFERENCES citizens.citizen ON DELETE RESTRICT,
+  digest bytea NOT NULL CHECK (octet_length(digest) = 32),
+  left_at timestamptz NOT NULL,
+  PRIMARY KEY (citizen_id, digest)
+);
+CREATE INDEX phone_left_age ON citizens.phone_left (left_at);
+ALTER TABLE citizens.phone_left ENABLE ROW LEVEL SECURITY;
+ALTER TABLE citizens.phone_left FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_all ON citizens.phone_left TO backend_owner USING (true) WITH CHECK (true);
+
+CREATE FUNCTION citizens.note_left_phone() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    INSERT INTO citizens.phone_left AS l (citizen_id, digest, left_at)
+    VALUES (OLD.citizen_id, OLD.digest, clock_timestamp())
+    ON CONFLICT (citizen_id, digest) DO UPDATE SET left_at = excluded.left_at;
+    DELETE FROM citizens.phone_left l WHERE l.left_at < clock_timestamp() - interval '60 days';
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    DELETE FROM citizens.phone_left l WHERE l.citizen_id = NEW.citizen_id AND l.digest = NEW.digest;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER left_phone AFTER INSERT OR UPDATE OF digest OR DELETE ON citizens.phone
+  FOR EACH ROW EXECUTE FUNCTION citizens.note_left_phone();
+-- Who is forgotten leaves nothing: the digest would lead from the reports to the person.
+CREATE FUNCTION citizens.forget_left_phones() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  DELETE FROM citizens.phone_left l WHERE l.citizen_id = NEW.id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER left_phones AFTER UPDATE OF issuer ON citizens.citizen
+  FOR EACH ROW WHEN (NEW.issuer = 'urn:ioc:deleted') EXECUTE FUNCTION citizens.forget_left_phones();
+REVOKE ALL ON FUNCTION citizens.note_left_phone, citizens.forget_left_phones FROM PUBLIC;
+
+-- As recovery.taken and take_again, of numbers: which accounts have left which, and which moves still wait.
+CREATE FUNCTION recovery.numbers() RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT jsonb_build_object(
+    'left', (SELECT coalesce(jsonb_agg(jsonb_build_object('citizen', l.citizen_id, 'digest', encode(l.digest, 'hex'))), '[]')
+             FROM citizens.phone_left l),
+    'moves', (SELECT coalesce(jsonb_agg(encode(m.digest, 'hex')), '[]') FROM citizens.phone_move m))
+$$;
+-- In a database of before: a number that an account has left since is nobody's, until it is proven once more; a move
+-- that was given up or carried out since is none. How many numbers.
+CREATE FUNCTION recovery.take_numbers_again(numbers jsonb) RETURNS integer
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  taken int;
+BEGIN
+  DELETE FROM citizens.phone p
+  USING jsonb_to_recordset(numbers -> 'left') AS t (citizen uuid, digest text)
+  WHERE p.citizen_id = t.citizen AND p.digest = decode(t.digest, 'hex');
+  GET DIAGNOSTICS taken = ROW_COUNT;
+  DELETE FROM citizens.phone_move m WHERE NOT EXISTS (
+    SELECT FROM jsonb_array_elements_text(numbers -> 'moves') w WHERE decode(w, 'hex') = m.digest);
+  RETURN taken;
+END $$;
+REVOKE ALL ON FUNCTION recovery.numbers, recovery.take_numbers_again FROM PUBLIC;
