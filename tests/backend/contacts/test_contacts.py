@@ -168,6 +168,8 @@ async def test_event_is_there_before_anything_is_decrypted(rig: Rig) -> None:
     with pytest.raises(ContactUnavailable):
         await rig.with_keys(Away()).open(minh, code, Purpose.CALL_BACK, None)
     assert rig.events(code)[-1] == ("report.open_contact", "call_back", None)
+    # A refusal is an event of the same name; this stands only when the reading was committed.
+    assert rig.rows("SELECT purpose FROM contacts.opening") == [("call_back",)]
 
 
 @pytest.mark.parametrize(
