@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.parts"]
+pytest_plugins = ["tests.parts", "tests.vault.fixtures"]
 
 THE_STACK = "running stack"
 

@@ -519,6 +519,56 @@ class DirectorySettings(Section, frozen=True):
     tracing: TracingSettings | None = None
 
 
+class VaultIdentitySettings(Section, frozen=True):
+    """Who is let in to the vault: officials alone, by a path to Keycloak of its own."""
+
+    public_url: str
+    """The vault's origin as proofs name it, `https://host[:port]`; the api may reach it by another."""
+    audience: str
+    keycloak_ca_file: Path
+    officials: RealmSettings
+    introspection: KeycloakClientSettings
+    introspection_seconds: Annotated[float, msgspec.Meta(ge=0, le=5)] = 5.0
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.public_url).path:
+            raise ValueError("identity.public_url is an origin, without a path")
+        if self.officials.minimum_acr == "aal1":
+            raise ValueError("nobody enters the vault by a password alone: identity.officials.minimum_acr")
+
+
+class VaultKeysSettings(Section, frozen=True):
+    """Keys of the call. The two roots, that signed the certificate, are kept offline."""
+
+    nonce_key_file: Path
+    """32 bytes or more."""
+    keyset_key_file: Path
+    """Ed25519 (PEM): signs the daily keyset."""
+    certificate_file: Path
+    """The keyset key's certificate: a note that both roots signed."""
+
+
+class VaultSettings(Section, frozen=True):
+    """services/vault.py."""
+
+    environment: Literal["development", "production"]
+    listen_host: str
+    listen_port: Port
+    tls: TlsSettings
+    database: DatabaseSettings
+    identity: VaultIdentitySettings
+    keys: VaultKeysSettings
+    audit: AuditSettings
+    operations: OperationsSettings | None = None
+    tracing: TracingSettings | None = None
+
+    def __post_init__(self) -> None:
+        if self.tls.client_ca_file is None:
+            raise ValueError("the vault serves callers with a certificate alone: tls.client_ca_file")
+        if self.audit.log != "vault":
+            raise ValueError("the vault writes its own log: audit.log")
+
+
 class ArchivedCluster(Section, frozen=True):
     """A cluster whose WAL is archived, as its role for replication."""
 

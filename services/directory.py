@@ -272,7 +272,9 @@ def token_verifier(
         officials=officials,
         introspection=given.client,
     )
-    return TokenVerifier(identity, RealmKeys(citizens.issuer, http), RealmKeys(officials.issuer, http))
+    return TokenVerifier.of_both(
+        identity, RealmKeys(citizens.issuer, http), RealmKeys(officials.issuer, http)
+    )
 
 
 def _pool(settings: DirectorySettings, size: int | None = None) -> asyncpg.Pool:

@@ -69,7 +69,7 @@ class Authenticator:
         self._http = http
         citizens = RealmKeys(settings.citizens.issuer, http)
         officials = RealmKeys(settings.officials.issuer, http)
-        self._tokens = TokenVerifier(settings, citizens, officials)
+        self._tokens = TokenVerifier.of_both(settings, citizens, officials)
         self._logouts = LogoutTokenVerifier(settings, citizens, officials)
         self._introspector = Introspector(
             issuer=settings.officials.issuer,

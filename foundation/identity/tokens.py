@@ -38,14 +38,22 @@ class Realm:
 
 
 class TokenVerifier:
-    """Verifies access tokens of the two realms for one audience."""
+    """Verifies access tokens of some realms for one audience."""
 
-    def __init__(self, settings: IdentitySettings, citizens: KeySource, officials: KeySource) -> None:
-        self._audience = settings.audience
-        self._realms = {
-            settings.citizens.issuer: Realm(settings.citizens, citizens, officials=False),
-            settings.officials.issuer: Realm(settings.officials, officials, officials=True),
-        }
+    def __init__(self, audience: str, *realms: Realm) -> None:
+        self._audience = audience
+        self._realms = {realm.settings.issuer: realm for realm in realms}
+
+    @classmethod
+    def of_both(
+        cls, settings: IdentitySettings, citizens: KeySource, officials: KeySource
+    ) -> "TokenVerifier":
+        """Of citizens and officials."""
+        return cls(
+            settings.audience,
+            Realm(settings.citizens, citizens, officials=False),
+            Realm(settings.officials, officials, officials=True),
+        )
 
     def is_official(self, session: VerifiedSession) -> bool:
         """Whether the session is of the officials' realm."""

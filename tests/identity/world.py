@@ -61,7 +61,7 @@ def settings(folder: Path | None = None, **changes: Any) -> IdentitySettings:
 
 def verifier() -> TokenVerifier:
     """A verifier that knows the citizens' key as `c` and the officials' as `o`."""
-    return TokenVerifier(settings(), FixedKeys(c=OTHER_REALM_KEY), FixedKeys(o=REALM_KEY))
+    return TokenVerifier.of_both(settings(), FixedKeys(c=OTHER_REALM_KEY), FixedKeys(o=REALM_KEY))
 
 
 def official_claims(**changes: Any) -> dict[str, Any]:

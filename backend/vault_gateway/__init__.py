@@ -1,0 +1,1 @@
+"""The way to the vault: octets in, octets out. Nothing here knows what they hold."""

@@ -1,0 +1,240 @@
+"""The vault: `python -m services.vault --settings FILE`. Two routes, for the api alone, by mutual TLS.
+
+One serving process: its request keys live in its memory (vault/call/request_keys.py).
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from granian import Granian
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from litestar import Litestar
+from sqlalchemy import text
+
+from audit.recorder import AuditRecorder
+from audit.refusals import RefusalCounter, flush
+from foundation import logs
+from foundation.clock import Clock, SystemClock
+from foundation.clock_watch import ClockWatch
+from foundation.database.database import Database
+from foundation.health import Health
+from foundation.identity.authenticator import keycloak_http
+from foundation.identity.client_assertion import ClientAssertion
+from foundation.identity.introspection import Introspector
+from foundation.identity.realm_keys import RealmKeys
+from foundation.identity.tokens import Realm, TokenVerifier
+from foundation.ids import new_uuid
+from foundation.settings import VaultKeysSettings, VaultSettings, load, read_secret
+from services import probes
+from services.observing import observed
+from services.serving import DRAIN, Serving, drain_before_stop
+from services.vault_routes import vault_routes
+from vault.call.door import PATH, CallDoor
+from vault.call.nonces import Nonces
+from vault.call.operations import Operations
+from vault.call.request_keys import RequestKeys
+
+SETTINGS_VARIABLE = "IOC_VAULT_SETTINGS"
+BACKLOG = 256
+STOP_SECONDS = 15
+HEADER_SECONDS = 30
+HEADER_OCTETS = 32_768
+UPKEEP_SECONDS = 30.0
+MONTHS_AHEAD = 24
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What lives as long as the serving process."""
+
+    settings: VaultSettings
+    clock: Clock
+    refusals: RefusalCounter
+    recorder: AuditRecorder
+    database: Database
+    http: httpx.AsyncClient
+    watch: ClockWatch
+    health: Health
+    door: CallDoor
+
+
+def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
+    """Log, database, the way to Keycloak, the door. Nothing is connected yet."""
+    clock = clock or SystemClock()
+    refusals = RefusalCounter()
+    recorder = AuditRecorder(
+        service=f"ioc-{settings.audit.log}",
+        clock=clock,
+        new_id=new_uuid,
+        random_bytes=secrets.token_bytes,
+        refusals=refusals,
+    )
+    database = Database(settings.database, recorder)
+    http = keycloak_http(settings.identity.keycloak_ca_file)
+    return Parts(
+        settings=settings,
+        clock=clock,
+        refusals=refusals,
+        recorder=recorder,
+        database=database,
+        http=http,
+        watch=ClockWatch(clock, probes.moment(lambda: database.pool)),
+        health=Health("vault"),
+        door=door_of(settings, clock, recorder, database, http),
+    )
+
+
+def door_of(
+    settings: VaultSettings,
+    clock: Clock,
+    recorder: AuditRecorder,
+    database: Database,
+    http: httpx.AsyncClient,
+) -> CallDoor:
+    """The door with its keys."""
+    identity = settings.identity
+    realm = Realm(identity.officials, RealmKeys(identity.officials.issuer, http), officials=True)
+    return CallDoor(
+        url=identity.public_url + PATH,
+        tokens=TokenVerifier(identity.audience, realm),
+        sessions=Introspector(
+            issuer=identity.officials.issuer,
+            assertion=ClientAssertion(identity.introspection),
+            http=http,
+            clock=clock,
+            remember_seconds=identity.introspection_seconds,
+        ),
+        nonces=Nonces(read_secret(settings.keys.nonce_key_file)),
+        keys=request_keys_of(settings.keys),
+        operations=Operations(),
+        database=database,
+        clock=clock,
+        random_bytes=secrets.token_bytes,
+        count_refusal=recorder.count_refusal,
+    )
+
+
+def request_keys_of(settings: VaultKeysSettings) -> RequestKeys:
+    """Request keys of this process. Raises ValueError for a signer of another kind."""
+    signer = load_pem_private_key(read_secret(settings.keyset_key_file), None)
+    if not isinstance(signer, Ed25519PrivateKey):
+        raise ValueError(f"{settings.keyset_key_file} must hold an Ed25519 key")
+    certificate = settings.certificate_file.read_text(encoding="utf-8")
+    return RequestKeys(certificate, signer, secrets.token_bytes)
+
+
+def health_of(parts: Parts) -> Health:
+    """Everything is needed: without its log or Keycloak's word the vault opens nothing."""
+    health = parts.health
+    health.add("database", probes.database(lambda: parts.database.pool))
+    needed = probes.head(probes.MIGRATIONS / "vault")
+    health.add("migrations", probes.migrated(lambda: parts.database.pool, needed))
+    health.add("keycloak", probes.keycloak(lambda: parts.http, parts.settings.identity.officials.issuer))
+    return health
+
+
+async def upkeep(parts: Parts) -> None:
+    """Used proofs are forgotten, counts become events, coming months get partitions. Until cancelled."""
+    while True:
+        try:
+            async with parts.database.unscoped() as connection:
+                await connection.execute(text("SELECT calls.sweep()"))
+                await flush(connection, parts.recorder, parts.clock)
+                await connection.execute(
+                    text("SELECT audit.ensure_partitions(:months)"), {"months": MONTHS_AHEAD}
+                )
+        except Exception:
+            # Tried again; calls go on, and refuse by themselves when the log can't be written.
+            log.exception("upkeep_failed")
+        await asyncio.sleep(UPKEEP_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def running(parts: Parts) -> AsyncIterator[None]:
+    """From the first connection to the last."""
+    await parts.database.open()
+    health = health_of(parts)
+    with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+        asyncio.get_running_loop().add_signal_handler(DRAIN, health.drain)
+    background = [
+        asyncio.create_task(parts.refusals.run(parts.database.engine)),
+        asyncio.create_task(upkeep(parts)),
+    ]
+    log.info("vault_started", port=parts.settings.listen_port)
+    try:
+        async with observed(
+            "vault", parts.settings, health, samples=(parts.database.sample,), clock=parts.watch
+        ):
+            yield
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await parts.http.aclose()
+        await parts.database.close()
+        log.info("vault_stopped")
+
+
+def app_of(parts: Parts) -> Serving:
+    """The application: the vault's routes and nothing beside them."""
+    app = Litestar(
+        route_handlers=[*vault_routes(parts.door, parts.clock, parts.watch)],
+        lifespan=[lambda _: running(parts)],
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    return Serving(app, parts.health)
+
+
+def create_app() -> Serving:
+    """The application of the serving process; its settings file is named by the environment."""
+    logs.configure("vault")
+    return app_of(parts_of(load(Path(os.environ[SETTINGS_VARIABLE]), VaultSettings)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m services.vault")
+    parser.add_argument("--settings", type=Path, required=True)
+    arguments = parser.parse_args()
+    settings = load(arguments.settings, VaultSettings)
+    os.environ[SETTINGS_VARIABLE] = str(arguments.settings)
+    server = Granian(
+        "services.vault:create_app",
+        factory=True,
+        interface=Interfaces.ASGI,
+        address=settings.listen_host,
+        port=settings.listen_port,
+        workers=1,
+        backlog=BACKLOG,
+        ssl_cert=settings.tls.certificate_file,
+        ssl_key=settings.tls.key_file,
+        ssl_ca=settings.tls.client_ca_file,
+        ssl_client_verify=True,
+        websockets=False,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_SECONDS * 1_000, max_buffer_size=HEADER_OCTETS
+        ),
+        log_access=False,
+        workers_kill_timeout=STOP_SECONDS,
+    )
+    if settings.operations is not None:
+        drain_before_stop(server, settings.operations.drain_seconds)
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()

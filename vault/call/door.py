@@ -1,0 +1,176 @@
+"""One call from end to end: token, proof, session, seal; its event; then the operation; the sealed answer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from foundation.clock import Clock
+from foundation.database.database import Database
+from foundation.errors import Refusal
+from foundation.identity.authenticator import credentials_of
+from foundation.identity.challenges import IdentityRefusal, IdentityUnavailable
+from foundation.identity.principal import OfficialPrincipal, Origin, VerifiedSession
+from foundation.identity.proofs import Proof
+from foundation.ids import b64u
+from foundation.recording import Activity, AuditEvent
+from vault.call import answer, octets, request
+from vault.call.errors import TooLarge, Unauthenticated, Unavailable, VaultRefusal
+from vault.call.nonces import Nonces
+from vault.call.octets import LARGEST_REQUEST, Malformed
+from vault.call.operations import Asked, InvalidRequest, Operations
+from vault.call.proofs import verify_call
+from vault.call.request import Binding, Opened
+from vault.call.request_keys import RequestKeys
+
+PATH = "/v1/call"
+OPENING = AuditEvent("vault.call", activity=Activity.READ)
+"""What a refusal is recorded as when nothing was opened."""
+
+_DEVICE = text("SELECT set_config('ioc.device', :jkt, true)")
+_USE = text("INSERT INTO calls.proof (jkt, jti) VALUES (:jkt, :jti)")
+_AWAY = (OSError, TimeoutError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+log = structlog.get_logger()
+
+
+class Tokens(Protocol):
+    """foundation.identity.tokens.TokenVerifier."""
+
+    async def verify(self, token: str, now: datetime) -> VerifiedSession: ...
+
+
+class Sessions(Protocol):
+    """foundation.identity.introspection.Introspector."""
+
+    async def confirm(self, token: str, session: VerifiedSession) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDoor:
+    """Answers calls. Whatever goes wrong before a request opens is one of five refusals, unsealed."""
+
+    url: str
+    """The vault's, as proofs name it: origin and PATH."""
+    tokens: Tokens
+    sessions: Sessions
+    nonces: Nonces
+    keys: RequestKeys
+    operations: Operations
+    database: Database
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+    count_refusal: Callable[[Origin, str], None]
+    """For those who proved nothing: a count, not a line each."""
+
+    async def call(
+        self, frame: bytes, authorization: Sequence[str], proof: Sequence[str], origin: Origin
+    ) -> bytes:
+        """The sealed answer to `frame`. Raises a VaultRefusal, which is recorded or counted."""
+        try:
+            token, good, principal = await self._let_in(frame, authorization, proof, origin)
+        except VaultRefusal as refusal:
+            self.count_refusal(origin, refusal.code)
+            raise
+        try:
+            await self._alive(token, principal.session)
+            opened = request.unseal(frame, _binding(principal.session, good), self.keys.live(self._now()))
+        except VaultRefusal as refusal:
+            await self._keep(principal, good, OPENING, refusal)
+            raise
+        value = await self._answer(principal, good, opened)
+        return answer.seal(
+            opened.answer_key, opened.digest, self.random_bytes(answer.R), octets.content(value)
+        )
+
+    async def _let_in(
+        self, frame: bytes, authorization: Sequence[str], proofs: Sequence[str], origin: Origin
+    ) -> tuple[str, Proof, OfficialPrincipal]:
+        if len(frame) > LARGEST_REQUEST:
+            raise TooLarge
+        now = self._now()
+        try:
+            token, proof = credentials_of(authorization, proofs)
+            session = await self.tokens.verify(token, now)
+        except IdentityUnavailable as error:
+            raise Unavailable from error
+        except IdentityRefusal as error:
+            raise Unauthenticated from error
+        good = verify_call(
+            proof, url=self.url, token=token, jkt=session.jkt, frame=frame, nonces=self.nonces, now=now
+        )
+        return token, good, principal_of(session, origin)
+
+    async def _alive(self, token: str, session: VerifiedSession) -> None:
+        try:
+            await self.sessions.confirm(token, session)
+        except IdentityUnavailable as error:
+            raise Unavailable from error
+        except IdentityRefusal as error:
+            raise Unauthenticated from error
+
+    async def _answer(self, principal: OfficialPrincipal, proof: Proof, opened: Opened) -> dict[str, Any]:
+        intent = OPENING
+        try:
+            operation, parameters = self.operations.find(_value(opened))
+            intent = operation.intent
+            operation.check(parameters)
+        except Refusal as refusal:
+            await self._keep(principal, proof, intent, refusal)
+            return {"problem": {"code": refusal.code}}
+        await self._keep(principal, proof, intent, None)
+        return {"result": await operation.run(Asked(principal, parameters, self._now()))}
+
+    async def _keep(
+        self, principal: OfficialPrincipal, proof: Proof, intent: AuditEvent, refusal: Refusal | None
+    ) -> None:
+        """Use the proof up and record the event, together. Raises Unauthenticated for a used one."""
+        try:
+            async with self.database.unit_of_work(principal, intent) as work:
+                await work.connection.execute(_DEVICE, {"jkt": principal.session.jkt})
+                await work.connection.execute(_USE, {"jkt": principal.session.jkt, "jti": proof.jti})
+                if refusal is None:
+                    await work.record(intent)
+                else:
+                    await work.record_refused(intent, refusal)
+                await work.commit()
+        except IntegrityError as error:
+            # Counted: who has one proof of a device could else fill the log with it for a minute.
+            self.count_refusal(principal.origin, Unauthenticated.code)
+            raise Unauthenticated from error
+        except _AWAY as error:
+            log.warning("vault_log_away", fault=type(error).__name__)
+            raise Unavailable from error
+
+    def _now(self) -> datetime:
+        return self.clock.now()
+
+
+def principal_of(session: VerifiedSession, origin: Origin) -> OfficialPrincipal:
+    """Who calls: (iss, sub) on a device, and nothing more. The vault gives nothing by Keycloak's claims."""
+    nobody = UUID(int=0)
+    return OfficialPrincipal(origin, session, nobody, 0, session.organisation or "", (), frozenset(), False)
+
+
+def _value(opened: Opened) -> dict[str, Any]:
+    try:
+        return opened.value()
+    except Malformed as error:
+        raise InvalidRequest from error
+
+
+def _binding(session: VerifiedSession, proof: Proof) -> Binding:
+    return Binding(
+        iss=session.iss,
+        sub=session.sub,
+        sid=session.sid,
+        jkt=session.jkt,
+        ath=b64u(session.token_digest),
+        jti=proof.jti,
+    )
