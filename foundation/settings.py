@@ -140,6 +140,9 @@ class OperationRate(Section, frozen=True):
 OPERATIONS = {
     # Nobody reports ten problems an hour for long; each costs an officer's time.
     "submitReport": OperationRate(amount=10, seconds=3_600, who="citizen"),
+    # Who looks around before a report looks a few times; who probes where reports lie is stopped.
+    "nearReports": OperationRate(amount=30, seconds=3_600, who="citizen"),
+    "followReport": OperationRate(amount=30, seconds=3_600, who="citizen"),
     # A code has 80 bits. Who guesses is stopped long before; who follows his own reports is not counted.
     "trackReport": OperationRate(amount=10, seconds=60, who="anonymous", refused_only=True),
     # Opened one by one, for a purpose each: sixty in a day is more than one person calls back.

@@ -18,6 +18,7 @@ from graphql_schema.deadline_rule_changes import DeadlineRulesMutation
 from graphql_schema.deadline_rules import DeadlineRulesQuery
 from graphql_schema.deadlines import DeadlineQuery
 from graphql_schema.devices import DeviceMutation, DeviceQuery
+from graphql_schema.duplicates import FollowMutation, FollowQuery
 from graphql_schema.exports import ExportMutation, ExportQuery
 from graphql_schema.found_reports import FoundReportsQuery, ViewMutation
 from graphql_schema.media import MediaMutation
@@ -64,6 +65,7 @@ QUERIES = (
     StatisticsQuery,
     PublicFiguresQuery,
     WorkQuery,
+    FollowQuery,
     FoundReportsQuery,
     ExportQuery,
     TemplateQuery,
@@ -87,6 +89,7 @@ MUTATIONS = (
     RecoveryMutation,
     DeadlineRulesMutation,
     WorkMutation,
+    FollowMutation,
     PartMutation,
     ViewMutation,
     ExportMutation,

@@ -42,6 +42,7 @@ from foundation.paging import Page, PageRequest
 from graphql_schema.citizen_services import Citizens
 from graphql_schema.contact_services import Contacts
 from graphql_schema.deadline_services import Deadlines
+from graphql_schema.duplicate_services import Follows
 from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics, TextReleases
 from graphql_schema.work_services import WorkServices
@@ -435,3 +436,4 @@ class Services:
     citizens: Citizens
     work: WorkServices
     contacts: Contacts
+    follows: Follows

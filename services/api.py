@@ -32,6 +32,7 @@ from backend.devices.notes import SessionNotes
 from backend.devices.queries import DeviceQueries
 from backend.devices.releases import AppReleases
 from backend.devices.service import DeviceService
+from backend.duplicates.service import FollowService
 from backend.media.evidence import MediaEvidence
 from backend.media.listing import MediaListing
 from backend.media.processing import Processor
@@ -209,6 +210,7 @@ def services_of(parts: Parts) -> Services:
         deadlines=deadlines_of(database, policy, clock, new_uuid),
         redactions=redactions_of(parts),
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
+        follows=FollowService(database, policy, clock),
         work=work_of(database, policy, clock, new_uuid, reports),
         contacts=contacts_of(database, policy, clock, parts.transit),
         citizens=citizens_of(database, policy, clock, parts.keys, parts.settings.phones, queue_of(parts)),

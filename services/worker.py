@@ -19,6 +19,7 @@ from backend.citizens import jobs as citizen_jobs
 from backend.deadlines import jobs as deadline_jobs
 from backend.deadlines.following import DeadlineFollowing
 from backend.deadlines.reminding import DeadlineReminders
+from backend.duplicates.jobs import FollowerNotices
 from backend.media import jobs as media_jobs
 from backend.media.store import store_of
 from backend.notifications import jobs as notification_jobs
@@ -90,6 +91,7 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     reactions: dict[str, change_jobs.Reaction] = {
         "notifications": notifications.deliver,
         "heads": heads.follow,
+        "followers": FollowerNotices(database, policy, notifications, clock).react,
         "deadlines": following.react,
     }
     if settings.channels is not None:

@@ -52,6 +52,7 @@ TENANT_SCHEMAS = (
     "citizens",
     "contacts",
     "deadlines",
+    "duplicates",
     "notifications",
     "platform",
     "reports",

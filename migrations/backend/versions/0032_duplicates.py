@@ -1,4 +1,4 @@
-"""Reserved."""
+"""Followers of reports, and reports near a place."""
 
 from migrations.sql import run
 

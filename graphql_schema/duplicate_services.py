@@ -1,0 +1,21 @@
+"""What resolvers of near reports and followings call; part of `graphql_schema.services.Services`."""
+
+from typing import Protocol
+
+from backend.duplicates.types import Followed, NearReport
+from foundation.idempotency import Idempotency
+from foundation.identity.principal import CitizenPrincipal
+
+
+class Follows(Protocol):
+    """backend.duplicates.service.FollowService."""
+
+    async def near(
+        self, principal: CitizenPrincipal, category: str, latitude: float, longitude: float
+    ) -> tuple[NearReport, ...]: ...
+
+    async def follow(self, principal: CitizenPrincipal, code: str, idempotency: Idempotency) -> Followed: ...
+
+    async def unfollow(
+        self, principal: CitizenPrincipal, code: str, idempotency: Idempotency
+    ) -> Followed: ...
