@@ -75,7 +75,7 @@ INSERT INTO tenancy.official (id, issuer, subject, name, family_name, given_name
                               username, email, unit_id, activated_on)
 VALUES (%(id)s, %(issuer)s, %(subject)s, %(name)s, %(family_name)s, %(given_name)s, %(name_key)s,
         %(search_text)s, %(username)s, %(email)s,
-        (SELECT id FROM tenancy.unit WHERE code = %(organisation)s), %(from_day)s)
+        (SELECT id FROM tenancy.unit WHERE code = %(organisation)s), platform.today())
 ON CONFLICT (issuer, subject) DO NOTHING
 """
 _DUTY = """

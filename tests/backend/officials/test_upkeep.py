@@ -22,6 +22,11 @@ def seen(rig: Rig, day: date, *names: str) -> None:
         rig.do("UPDATE tenancy.official SET last_active_day = %s WHERE name LIKE %s", day, f"%{name}")
 
 
+async def test_people_of_a_new_system_have_a_whole_term_to_sign_in(rig: Rig) -> None:
+    rig.do("UPDATE tenancy.official SET last_active_day = NULL")
+    assert await rig.upkeep.disable_idle() == 0
+
+
 async def test_46_idle_days_suspend(rig: Rig) -> None:
     seen(rig, OLD, "Minh")
     assert await rig.upkeep.disable_idle() == 1
