@@ -17,6 +17,7 @@ from cli import (
     logs,
     mail,
     push,
+    restart,
     restore,
     rotate,
     sms,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("down")(down.down)
+app.command("restart")(restart.restart)
 app.command("status")(status.status)
 app.command("logs")(logs.logs)
 app.add_typer(soc.app, name="soc")

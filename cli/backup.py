@@ -1,6 +1,6 @@
 """`ioc backup`: take a backup of the running system, list those there are, check them, remove the old."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -10,7 +10,7 @@ from cli.output import console
 from foundation.clock import HANOI
 from recovery.repository import BackupProblem
 from recovery.sealed import SealBroken
-from stack.backups import back_up, broken, repository_of, verify
+from stack.backups import back_up, broken, forget, repository_of, verify
 from stack.errors import StackError
 
 app = typer.Typer(help="Backups: databases, media, secrets; sealed.", invoke_without_command=True)
@@ -70,6 +70,19 @@ def verify_backup(
         raise StackError("backups", str(error), "./ioc backup list") from error
     size = verify(stack, repository, manifest)
     console.print(f"Backup {manifest.id} is as it was made: {size / 2**20:.1f} MiB.")
+
+
+@app.command("prune")
+def prune_backups(
+    keep_days: Annotated[int, typer.Option(min=1, max=35, help="Older ones go, but never the newest.")] = 35,
+) -> None:
+    """Remove backups that are too old, with the WAL, media and secrets that they alone needed."""
+    removed = forget(place.existing(), timedelta(days=keep_days))
+    console.print(
+        f"Removed {len(removed.backups)} backups, {removed.wal} segments of WAL, {removed.media} media,"
+        f" {removed.configurations} copies of the configuration.",
+        soft_wrap=True,
+    )
 
 
 def _shown(at: datetime) -> str:

@@ -591,10 +591,22 @@ class ArchiverSettings(Section, frozen=True):
     """Where pg_receivewal lies."""
     clusters: dict[str, ArchivedCluster]
     media_folder: Path | None = None
+    media_elsewhere: bool = False
+    """Media lie in an object store that keeps copies and versions of its own: nothing here archives them."""
     configuration: list[Path] = []
     """Files and folders that are copied whole whenever one changed: secrets, certificates."""
     round_seconds: Annotated[float, msgspec.Meta(gt=0, le=300)] = 5.0
     """At most so much is lost with the machine."""
+    backup_hours: Annotated[float, msgspec.Meta(ge=0, le=168)] = 24.0
+    """A backup is taken when the newest is so old. 0: by hand alone."""
+    keep_days: Annotated[int, msgspec.Meta(ge=1, le=35)] = 35
+    """How long backups live: the keys of pseudonyms are in them, and end with them (design.md, section 8)."""
+    operations: OperationsSettings | None = None
+    tracing: TracingSettings | None = None
+
+    def __post_init__(self) -> None:
+        if (self.media_folder is None) != self.media_elsewhere:
+            raise ValueError("media are archived from media_folder, or kept by their store: media_elsewhere")
 
 
 def check_channels(environment: str, channels: ChannelsSettings | None) -> None:

@@ -70,6 +70,11 @@ def media_names(repository: Repository) -> list[str]:
     return [f"{_MEDIA}/{key}" for key in sorted(_keys(folder))]
 
 
+def live_names(folder: Path) -> set[str]:
+    """What lies in the media's own folder, by the names in the repository."""
+    return {f"{_MEDIA}/{key}" for key in _keys(folder)}
+
+
 def entries(repository: Repository, names: Iterable[str], known: dict[str, FileEntry]) -> list[FileEntry]:
     """Each with size and digest; those that are known are not read again."""
     return [known.get(name) or _entry(repository, name) for name in names]

@@ -60,7 +60,8 @@ class Manifest(msgspec.Struct, frozen=True):
     v: int
     id: str
     clusters: dict[str, BaseEntry]
-    configuration: FileEntry
+    configuration: FileEntry | None
+    """None: a deployment whose secrets are kept by something of its own."""
     media: list[FileEntry]
     system: str
     """The program's version."""
@@ -147,6 +148,10 @@ class Repository:
             raise BackupProblem(f"the repository has no {name}")
         return msgspec.json.decode(whole(self.keys, self.folder, name), type=kind)
 
+    def names(self, folder: str) -> list[str]:
+        """What lies whole in a folder of it, in order."""
+        return _names(self.folder / folder)
+
     def ids(self) -> list[str]:
         """Backups, the oldest first."""
         return _names(self.folder / "backups")
@@ -207,7 +212,7 @@ class Repository:
         """Compare all files of a backup with its manifest; how many bytes. Raises SealBroken."""
         entries: list[BaseEntry | FileEntry] = [
             *manifest.clusters.values(),
-            manifest.configuration,
+            *([] if manifest.configuration is None else [manifest.configuration]),
             *manifest.media,
         ]
         for entry in entries:

@@ -1,25 +1,43 @@
 """The archiver: `python -m services.archiver --settings FILE`. It seals WAL, media and secrets.
 
-One thread, one round after the other. What fails is told and tried again in the next round: nothing is lost
-by waiting, for a slot keeps the WAL and media never change.
+One round after the other. What fails is told and tried again in the next round: nothing is lost by waiting,
+for a slot keeps the WAL and media never change. Beside the rounds it takes a backup when the newest is old,
+and removes those that are too old.
 """
 
 import argparse
+import asyncio
+import contextlib
 import signal
 import threading
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 
 import psycopg
 import structlog
 
 from foundation import logs
+from foundation.clock import Clock, SystemClock
+from foundation.clock_watch import ClockWatch
+from foundation.health import Health, Probe, Unready
 from foundation.settings import ArchiverSettings, load
+from foundation.telemetry import metrics
 from recovery.archive import ArchiveBehind, ClusterArchive, stopping
+from recovery.backups import Source, due, newest_end, prune, take_backup
 from recovery.base import Programs
 from recovery.files import ConfigurationArchive, MediaArchive
-from recovery.repository import BackupProblem, Repository
-from recovery.sealed import Keys
+from recovery.repository import BackupProblem, Newest, Repository
+from recovery.sealed import Keys, SealBroken
+from services import probes
+from services.observing import observed
+
+SILENT_SECONDS = 120.0
+"""A round waits up to 5 s for each cluster's WAL; beyond this it hangs."""
+BEHIND = timedelta(seconds=60)
+LOOK_SECONDS = 60.0
+"""How often it is asked whether a backup is due."""
+_EXPECTED = (psycopg.Error, OSError, ArchiveBehind, BackupProblem, SealBroken)
 
 log = structlog.get_logger()
 
@@ -41,39 +59,33 @@ def archives_of(settings: ArchiverSettings, repository: Repository) -> list[Clus
 
 
 class Archiver:
-    """Rounds until it is told to stop."""
+    """What is done in a round, and when a backup is due. Its methods block: call them in a thread."""
 
-    def __init__(self, settings: ArchiverSettings) -> None:
+    def __init__(self, settings: ArchiverSettings, clock: Clock) -> None:
         self._settings = settings
-        repository = repository_of(settings)
-        self._clusters = archives_of(settings, repository)
+        self._clock = clock
+        settings.repository_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._repository = repository_of(settings)
+        self.clusters = archives_of(settings, self._repository)
         self._media = (
-            None if settings.media_folder is None else MediaArchive(settings.media_folder, repository)
+            None if settings.media_folder is None else MediaArchive(settings.media_folder, self._repository)
         )
-        self._configuration = ConfigurationArchive(settings.configuration, repository, settings.key_file)
-        self._stop = threading.Event()
+        self._configuration = ConfigurationArchive(
+            settings.configuration, self._repository, settings.key_file
+        )
+        self._reached: dict[str, Newest] = {}
 
-    def stop(self, number: int, frame: FrameType | None) -> None:
-        """A handler of signals: one more round, then the end."""
-        self._stop.set()
-
-    def run(self) -> None:
-        """Serve until stopped."""
-        with stopping(self._clusters):
-            self._round()
-            log.info("archiver_started", clusters=[one.name for one in self._clusters])
-            while not self._stop.wait(self._settings.round_seconds):
-                self._round()
-            self._round()
-        log.info("archiver_stopped")
-
-    def _round(self) -> None:
+    def round(self) -> None:
+        """Take what came. What fails is logged."""
         # Databases first: what they name by then is among the media, which are written before their rows.
-        for cluster in self._clusters:
+        for cluster in self.clusters:
             try:
-                cluster.round()
-            except (psycopg.Error, OSError, ArchiveBehind, BackupProblem) as error:
+                newest = cluster.round()
+            except _EXPECTED as error:
                 log.error("archive_behind", cluster=cluster.name, error=type(error).__name__)
+                continue
+            self._reached[cluster.name] = newest
+            metrics.ARCHIVE_REACHED.labels(cluster.name).set(newest.at.timestamp())
         try:
             if self._media is not None:
                 self._media.round()
@@ -81,18 +93,91 @@ class Archiver:
         except OSError as error:
             log.error("archive_behind", cluster="files", error=type(error).__name__)
 
+    def back_up_when_due(self) -> None:
+        """Take a backup when the newest is old, then forget the oldest. What fails is logged and counted."""
+        now = self._clock.now()
+        try:
+            newest = newest_end(self._repository)
+            if newest is not None:
+                metrics.BACKUP_ENDED.set(newest.timestamp())
+            if not due(newest, timedelta(hours=self._settings.backup_hours), now):
+                return
+            manifest = take_backup(self._repository, self._source())
+            metrics.BACKUP_ENDED.set(manifest.ended_at.timestamp())
+            metrics.BACKUPS.labels("taken").inc()
+            removed = prune(
+                self._repository,
+                self._settings.media_folder,
+                now - timedelta(days=self._settings.keep_days),
+            )
+            log.info("backup_taken", backup=manifest.id, removed=len(removed.backups))
+        except _EXPECTED as error:
+            metrics.BACKUPS.labels("failed").inc()
+            log.error("backup_failed", error=type(error).__name__)
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="services.archiver", description=__doc__)
-    parser.add_argument("--settings", type=Path, required=True)
-    arguments = parser.parse_args()
-    logs.configure("archiver")
-    archiver = Archiver(load(arguments.settings, ArchiverSettings))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, archiver.stop)
-    archiver.run()
+    def behind(self, name: str) -> Probe:
+        """Whether a cluster can be brought to a moment that is not long ago."""
+
+        async def probe() -> None:
+            newest = self._reached.get(name)
+            if newest is None or datetime.now(UTC) - newest.at > BEHIND:
+                raise Unready("behind")
+
+        return probe
+
+    def _source(self) -> Source:
+        settings = self._settings
+        return Source(
+            clusters={name: one.database for name, one in settings.clusters.items()},
+            programs=Programs(settings.programs_folder),
+            media_folder=settings.media_folder,
+            configuration=settings.configuration,
+            key_file=settings.key_file,
+        )
+
+
+async def run(settings: ArchiverSettings) -> None:
+    """Rounds until SIGTERM or SIGINT, and one more then."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    clock = SystemClock()
+    archiver = Archiver(settings, clock)
+    health = Health("archiver")
+    for cluster in archiver.clusters:
+        health.add(f"archive_{cluster.name}", archiver.behind(cluster.name))
+    first = next(iter(settings.clusters.values())).database
+    watch = ClockWatch(clock, probes.moment_by_role(first))
+    with stopping(archiver.clusters):
+        async with observed("archiver", settings, health, clock=watch):
+            # A backup that is under way at the end is left: without a manifest it goes with the old ones.
+            threading.Thread(target=_backups, args=(archiver,), daemon=True).start()
+            await _rounds(archiver, settings.round_seconds, stop, health)
+    log.info("archiver_stopped")
+
+
+async def _rounds(archiver: Archiver, seconds: float, stop: asyncio.Event, health: Health) -> None:
+    pulse = health.pulse("rounds", SILENT_SECONDS)
+    await asyncio.to_thread(archiver.round)
+    log.info("archiver_started", clusters=[one.name for one in archiver.clusters])
+    while not stop.is_set():
+        pulse.beat()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)
+        if stop.is_set():
+            health.drain()
+        await asyncio.to_thread(archiver.round)
+
+
+def _backups(archiver: Archiver) -> None:
+    """In a thread of its own, beside the rounds: it takes as long as the clusters are large."""
+    while True:
+        archiver.back_up_when_due()
+        time.sleep(LOOK_SECONDS)
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(prog="python -m services.archiver", description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True)
+    logs.configure("archiver")
+    asyncio.run(run(load(parser.parse_args().settings, ArchiverSettings)))

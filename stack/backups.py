@@ -1,19 +1,16 @@
 """A backup of the running system: base backups, media, configuration, a manifest with digests."""
 
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from recovery.base import Programs, take
-from recovery.files import ConfigurationArchive, MediaArchive, entries, media_names
-from recovery.repository import BackupProblem, FileEntry, Manifest, Repository, moment, stamp
-from recovery.sealed import Keys, SealBroken, digest_of
+from recovery.backups import Pruned, Source, prune, take_backup
+from recovery.base import Programs
+from recovery.repository import BackupProblem, Manifest, Repository, moment, stamp
+from recovery.sealed import Keys, SealBroken
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
 from stack.home import CONFIGURATION, Home
 from stack.postgres import binaries
-
-_FORMAT = 1
 
 
 def repository_of(folder: Path, key_file: Path) -> Repository:
@@ -35,28 +32,32 @@ def repository_of(folder: Path, key_file: Path) -> Repository:
 def back_up(stack: EmbeddedStack) -> Manifest:
     """Take a backup of the running system. Raises StackError."""
     repository = repository_of(stack.home.repository, stack.home.backup_key)
-    backup_id = stamp(datetime.now(UTC))
-    programs = Programs(binaries(stack.backend.account))
-    clusters = {}
     with stack.step("Snapshot of OpenBao"):
         stack.openbao.take_snapshot()
+    source = Source(
+        clusters={one.name: one.settings(one.backup_role, "postgres", 1) for one in stack.clusters},
+        programs=Programs(binaries(stack.backend.account)),
+        media_folder=stack.home.folder / "media",
+        configuration=[stack.home.folder / name for name in CONFIGURATION],
+        key_file=stack.home.backup_key,
+    )
     try:
-        for cluster in stack.clusters:
-            with stack.step(f"Base backup: {cluster.name}"):
-                settings = cluster.settings(cluster.backup_role, "postgres", 1)
-                clusters[cluster.name] = take(repository, cluster.name, backup_id, programs, settings)
-        # After the databases: whatever they name lies there by now, and objects never change.
-        with stack.step("Media"):
-            MediaArchive(stack.home.folder / "media", repository).round()
-            media = entries(repository, media_names(repository), _known(repository))
-        with stack.step("Configuration and manifest"):
-            configuration = _configuration(stack, repository)
-            manifest = Manifest(_FORMAT, backup_id, clusters, configuration, media, _system())
-            repository.write_value(f"backups/{backup_id}", manifest)
+        manifest = take_backup(repository, source, stack.step)
     except BackupProblem as error:
         raise StackError("backups", str(error), "./ioc status; then once more") from error
-    stack.home.noted_backup.write_text(f"{backup_id}\n", encoding="ascii")
+    stack.home.noted_backup.write_text(f"{manifest.id}\n", encoding="ascii")
     return manifest
+
+
+def forget(stack: EmbeddedStack, keep: timedelta) -> Pruned:
+    """Remove backups that are older than `keep`. Raises StackError."""
+    repository = repository_of(stack.home.repository, stack.home.backup_key)
+    try:
+        return prune(repository, stack.home.folder / "media", datetime.now(UTC) - keep)
+    except BackupProblem as error:
+        raise StackError("backups", str(error), "./ioc backup list") from error
+    except SealBroken as error:
+        raise broken(error) from error
 
 
 def noted_backup(home: Home) -> str | None:
@@ -84,25 +85,3 @@ def verify(stack: EmbeddedStack, repository: Repository, manifest: Manifest) -> 
 def broken(error: SealBroken) -> StackError:
     """A backup that is not as it was made."""
     return StackError("backups", str(error), "take an older backup, or another copy of the repository")
-
-
-def _configuration(stack: EmbeddedStack, repository: Repository) -> FileEntry:
-    paths = [stack.home.folder / name for name in CONFIGURATION]
-    name = ConfigurationArchive(paths, repository, stack.home.backup_key).round()
-    if name is None:
-        raise BackupProblem("there is no configuration")
-    path = repository.folder / name
-    return FileEntry(name, path.stat().st_size, digest_of(path))
-
-
-def _known(repository: Repository) -> dict[str, FileEntry]:
-    """Media of the last backup: they can't have changed, so their digests need not be made again."""
-    ids = repository.ids()
-    return {entry.name: entry for entry in repository.manifest(ids[-1]).media} if ids else {}
-
-
-def _system() -> str:
-    try:
-        return version("hanoi-ioc")
-    except PackageNotFoundError:
-        return "unpackaged"

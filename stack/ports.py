@@ -34,6 +34,7 @@ class Ports:
     sms: int
     openbao: int
     openbao_cluster: int
+    archiver_operations: int
 
     def operations(self, service: str) -> int:
         """Where a service of ours answers its operators."""

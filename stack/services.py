@@ -191,6 +191,9 @@ class Services:
                     for cluster in self.archived
                 },
                 media_folder=self.home.folder / "media",
+                # By hand, with ./ioc backup: a machine for development is no place for daily copies.
+                backup_hours=0,
+                operations=self._operations("archiver", disks={"backups": self.home.repository}),
                 configuration=[self.home.folder / name for name in CONFIGURATION],
                 round_seconds=self.archive_seconds,
             ),

@@ -17,6 +17,7 @@ import yaml
 
 from foundation.settings import (
     ApiSettings,
+    ArchiverSettings,
     DatabaseSettings,
     DirectorySettings,
     EdgeEventsSettings,
@@ -37,7 +38,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 JOBS = {"migrate-backend", "migrate-vault", "passwords-backend", "seed", "signatures"}
-OPERATED = {"api", "worker", "relay", "directory", "edge_events"}
+OPERATED = {"api", "worker", "relay", "directory", "edge_events", "archiver"}
 """Our services: each tells on its own loopback whether it is ready."""
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
 _VALUES = {
@@ -92,7 +93,7 @@ def test_networks_are_the_zones() -> None:
     assert members == {
         "edge": {"edge"},
         "application": {"edge", "api", "keycloak", "directory"},
-        "keycloak-data": {"keycloak", "postgres-keycloak"},
+        "keycloak-data": {"keycloak", "postgres-keycloak", "archiver"},
         "outside": {"keycloak", "worker", "signatures", "clamav-signatures"},
         "sealing": {"api", "openbao"},
         "soc": {"relay", "soc"},
@@ -167,6 +168,16 @@ def test_seal_of_recoveries_is_the_directorys_and_the_workers_alone() -> None:
     assert holders == {"directory", "worker"}
 
 
+def test_what_opens_backups_is_the_archivers_alone() -> None:
+    holders = {name for name, service in SERVICES.items() if "backup-key" in secrets_of(service)}
+    assert holders == {"archiver"}
+    archiver = SERVICES["archiver"]
+    assert not {secret for secret in secrets_of(archiver) if secret.startswith("postgres-")} - {
+        f"postgres-{cluster}_backup" for cluster in ("backend", "keycloak", "vault")
+    }
+    assert "media:/srv/media:ro" in archiver["volumes"]
+
+
 def test_nothing_has_a_default() -> None:
     assert [match[0] for match in _VARIABLE.finditer(TEXT) if not match["rest"].startswith(":?")] == []
 
@@ -186,6 +197,7 @@ def test_no_secret_stands_in_environment_or_command() -> None:
         ("relay", RelaySettings, "relay"),
         ("directory", DirectorySettings, "directory"),
         ("edge_events", EdgeEventsSettings, "edge_events"),
+        ("archiver", ArchiverSettings, "archiver"),
         ("migrations-backend", DatabaseSettings, "migrate-backend"),
         ("migrations-vault", DatabaseSettings, "migrate-vault"),
     ],
@@ -261,17 +273,31 @@ def sign_in(cluster: PostgresCluster, role: str, database: str, password: str) -
 
 
 def test_bootstrap_makes_a_migrator_and_its_database(
-    backend_cluster: PostgresCluster, as_in_a_container: dict[str, str]
+    backend_cluster: PostgresCluster, as_in_a_container: dict[str, str], tmp_path: Path
 ) -> None:
     backend_cluster.password_file("trial_migrator").write_text("it's a 'trial'\n", encoding="ascii")
-    environment = {**as_in_a_container, "IOC_ROLE": "trial_migrator", "IOC_DATABASE": "trial"}
+    backend_cluster.password_file("trial_backup").write_text("another", encoding="ascii")
+    environment = {
+        **as_in_a_container,
+        "IOC_ROLE": "trial_migrator",
+        "IOC_DATABASE": "trial",
+        "IOC_BACKUP_ROLE": "trial_backup",
+        "IOC_BACKUP_NETWORK": "yes",
+        "PGDATA": str(tmp_path),
+    }
     subprocess.run([IMAGES / "postgres" / "bootstrap.sh"], env=environment, check=True, capture_output=True)
     assert sign_in(backend_cluster, "trial_migrator", "trial", "it's a 'trial'") == "trial_migrator"
     with backend_cluster.connect() as connection:
         row = connection.execute(
             "SELECT rolcreaterole, rolsuper FROM pg_roles WHERE rolname = 'trial_migrator'"
         ).fetchone()
-    assert row == (True, False)
+        backup = connection.execute(
+            "SELECT rolreplication, rolsuper, rolcreaterole FROM pg_roles WHERE rolname = 'trial_backup'"
+        ).fetchone()
+    assert (row, backup) == ((True, False), (True, False, False))
+    assert sign_in(backend_cluster, "trial_backup", "postgres", "another") == "trial_backup"
+    rules = (tmp_path / "pg_hba.conf").read_text(encoding="ascii")
+    assert rules == "host replication trial_backup samenet scram-sha-256\n"
 
 
 def test_passwords_are_set_from_their_files(

@@ -167,7 +167,9 @@ def test_image_has_every_package_that_its_services_import() -> None:
 
 def test_every_command_of_ours_is_a_module_of_the_image() -> None:
     commands = {
-        service["command"][0] for service in SERVICES.values() if "hanoi-ioc:" in str(service.get("image"))
+        service["command"][0]
+        for service in SERVICES.values()
+        if re.match(r"hanoi-ioc(-archiver)?:", str(service.get("image")))
     }
     assert commands == {
         "migrations",

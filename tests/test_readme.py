@@ -54,6 +54,7 @@ DONE_ELSEWHERE = {
     "./ioc backup": "needs its archiver's time; tests/scenarios/test_restore.py",
     "./ioc restore --to MOMENT": "a moment of one's own; tests/scenarios/test_restore.py",
     "./ioc bench": "takes minutes; .ci/run does not measure",
+    "./ioc restart": "tests/scenarios/test_restarting.py, one by one",
     "./ioc down": "the fixture running_stack stops the same stack; tests/cli/test_commands.py",
 }
 QUERIES = [shlex.join(words) for words in fenced() if words[1] == "graphql"]

@@ -189,7 +189,14 @@ CLOCK_OFFSET = _gauge(
 )
 DISK_FREE = _gauge("disk_free_ratio", "What is free of a disk", "place", several="livemin")
 BACKUP_ENDED = _gauge(
-    "backup_ended_timestamp_seconds", "When the newest good backup was finished", "part", several="livemax"
+    "backup_ended_timestamp_seconds", "When the newest backup was finished", several="livemax"
+)
+BACKUPS = _counter("backups", "Backups that the archiver took, by outcome", "outcome")
+ARCHIVE_REACHED = _gauge(
+    "archive_reached_timestamp_seconds",
+    "The newest moment to which a cluster can be brought",
+    "part",
+    several="livemax",
 )
 LOOP_LAG = _gauge("loop_lag_seconds", "How late the process's loop wakes up", several="livemax")
 

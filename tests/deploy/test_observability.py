@@ -120,6 +120,8 @@ def test_alerts_cover_what_was_asked_for() -> None:
         "FaultsMany",
         "AnswersSlow",
         "DaysOffMissing",
+        "ArchiveBehind",
+        "BackupOld",
     }
     assert wanted <= {alert["alert"] for alert in ALERTS}
 
@@ -131,7 +133,7 @@ def test_every_process_is_scraped_where_it_listens() -> None:
         for job in SCRAPED["scrape_configs"]
         for entry in job["static_configs"]
     }
-    services = ("api", "worker", "relay", "directory", "edge_events")
+    services = ("api", "worker", "relay", "directory", "edge_events", "archiver")
     assert found == {name: [f"127.0.0.1:{ports.operations(name)}"] for name in services}
     assert [job["job_name"] for job in SCRAPED["scrape_configs"]] == ["hanoi-ioc"]
 

@@ -1,6 +1,7 @@
 """The edge itself: names, TLS, what it says of a caller, limits by network, slow and large requests."""
 
 import json
+import re
 import socket
 import ssl
 import time
@@ -91,6 +92,22 @@ def test_caller_can_not_say_who_he_is(rig: Rig) -> None:
         "x-forwarded-proto": "https",
     }
     assert reached["host"] == f"localhost:{rig.edge.ports.edge}"
+
+
+def test_caller_names_no_trace_and_the_edge_names_one_for_each_request(rig: Rig) -> None:
+    given = {
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "tracestate": "evil=1",
+        "baggage": "person=lan",
+    }
+    for _ in range(2):
+        ask(rig, headers=given)
+    first, second = (dict(one["headers"]) for one in rig.api.requests[-2:])
+    assert "tracestate" not in first
+    assert "baggage" not in first
+    shape = r"00-[0-9a-f]{32}-[0-9a-f]{16}-00"  # W3C Trace Context, 3.2; not sampled: the services decide
+    assert re.fullmatch(shape, first["traceparent"])
+    assert first["traceparent"][3:35] not in {given["traceparent"][3:35], second["traceparent"][3:35]}
 
 
 def test_keycloak_hears_the_public_address_alone(rig: Rig) -> None:

@@ -5,16 +5,17 @@ Copies of the test's own, so that the running stack's go on for the others.
 
 import asyncio
 import contextlib
+import functools
 import json
 import secrets
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -23,7 +24,15 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from cli.client import IocClient
-from foundation.settings import ApiSettings, OperationsSettings, Section, WorkerSettings, load
+from foundation.settings import (
+    ApiSettings,
+    DirectorySettings,
+    EdgeEventsSettings,
+    OperationsSettings,
+    Section,
+    WorkerSettings,
+    load,
+)
 from security_tests.attacks.served import free_port
 from stack.home import ROOT
 from stack.settings_files import write_settings
@@ -34,6 +43,7 @@ from tests.scenarios.test_live import SUBSCRIBE, connected
 
 SUBMIT = (ROOT / "mobile_contract" / "operations" / "SubmitReport.graphql").read_text(encoding="utf-8")
 DRAIN_SECONDS = 3.0
+T = TypeVar("T")
 RESTART = 1012
 
 
@@ -71,11 +81,14 @@ class Copy:
 
 
 @contextlib.asynccontextmanager
-async def copy_of(stack: RunningStack, name: str, kind: type[Section], folder: Path) -> AsyncIterator[Copy]:
-    """One more process of a service, with the running one's settings and ports of its own."""
-    port, operations = free_port(), free_port()
+async def copy_of(
+    stack: RunningStack, name: str, kind: type[Section], folder: Path, **changes: Any
+) -> AsyncIterator[Copy]:
+    """One more process of a service, with the running one's settings, ports of its own, and `changes`."""
+    port = free_port()
     settings = load(stack.home / "settings" / f"{name}.toml", kind)
-    changes: dict[str, Any] = {"operations": OperationsSettings(port=operations, drain_seconds=DRAIN_SECONDS)}
+    changes.setdefault("operations", OperationsSettings(port=free_port(), drain_seconds=DRAIN_SECONDS))
+    operations = changes["operations"].port
     if kind is ApiSettings:
         changes["listen_port"] = port
     file = folder / f"{name}-{operations}.toml"
@@ -108,6 +121,16 @@ def lead_edge_to(stack: RunningStack, port: int) -> None:
     )
 
 
+async def once_more(call: Callable[[], Awaitable[T]]) -> T:
+    """On a kept connection a call may meet its end, whoever ends it: HTTP libraries then try again by
+    themselves (RFC 9112, 9.3.1), and httpx does not. A report has its key, so that it is the same one.
+    """
+    try:
+        return await call()
+    except httpx.RemoteProtocolError:
+        return await call()
+
+
 @dataclass
 class Load:
     """What people do meanwhile. `errors` is everything that was not as it should be."""
@@ -122,6 +145,8 @@ class Load:
     uploaded: int = 0
     restarts: int = 0
     told: list[str] = field(default_factory=list)
+    streams_ended: int = 0
+    streamed: list[str] = field(default_factory=list)
 
     def fault(self, what: str, of: Any) -> None:
         """Note an error."""
@@ -131,7 +156,7 @@ class Load:
         """An officer looks again and again."""
         while not self.stop.is_set():
             try:
-                answer = await self.minh.graphql("{ viewer { __typename } }")
+                answer = await once_more(lambda: self.minh.graphql("{ viewer { __typename } }"))
                 if answer.get("errors"):
                     self.fault("read", answer)
                 self.answered += 1
@@ -142,7 +167,7 @@ class Load:
     async def write(self) -> None:
         """A citizen reports again and again."""
         while not self.stop.is_set():
-            given = {
+            given: dict[str, Any] = {
                 "category": "tree",
                 "ward": "00070",
                 "place": "Phố Tràng Thi",
@@ -150,7 +175,7 @@ class Load:
                 "idempotencyKey": secrets.token_hex(16),
             }
             try:
-                answer = await self.lan.graphql(SUBMIT, {"input": given})
+                answer = await once_more(functools.partial(self.lan.graphql, SUBMIT, {"input": given}))
                 made = answer["data"]["submitReport"]
                 self.submitted.append(str(made["code"]))
                 self.ids.append(str(made["report"]["id"]))
@@ -192,6 +217,41 @@ class Load:
                 after = await self._listen(socket, after)
             except Exception as error:
                 self.fault("follow", repr(error))
+
+    async def stream(self) -> None:
+        """An officer follows by server-sent events, and does as she does."""
+        after: str | None = None
+        while not self.stop.is_set():
+            try:
+                after = await self._stream_from(after)
+            except Exception as error:
+                self.fault("stream", repr(error))
+
+    async def _stream_from(self, after: str | None) -> str | None:
+        headers = [*await self.minh.headers("POST", "/graphql/stream"), ("Accept", "text/event-stream")]
+        url = f"{self.minh.endpoints.api_url}/graphql/stream"
+        body = {"query": SUBSCRIBE, "variables": {"after": after}}
+        completed = False
+        async with self.minh.http.stream("POST", url, headers=headers, json=body) as answer:
+            if answer.status_code != 200:
+                self.fault("stream", await answer.aread())
+            lines = answer.aiter_lines()
+            while not self.stop.is_set() and not completed:
+                try:
+                    line = await asyncio.wait_for(anext(lines), 20)
+                except StopAsyncIteration:
+                    self.fault("stream", "it ended without a word")
+                    return after
+                completed = line == "event: complete"
+                if line.startswith("data: {"):
+                    seen = json.loads(line.removeprefix("data: "))
+                    if seen.get("errors"):
+                        self.fault("stream", seen)
+                        return after
+                    after = seen["data"]["changes"]["cursor"]
+                    self.streamed.append(seen["data"]["changes"]["subjectId"])
+        self.streams_ended += completed
+        return after
 
     async def _listen(self, socket: ClientConnection, after: str | None) -> str | None:
         while not self.stop.is_set():
@@ -237,6 +297,7 @@ async def test_api_stops_and_another_takes_over_without_an_error_for_anyone(
                     people.create_task(load.read())
                 people.create_task(load.write())
                 people.create_task(load.follow())
+                people.create_task(load.stream())
                 await holds(lambda: bool(load.submitted))
                 people.create_task(load.upload(load.submitted[0], octets))
                 lead_edge_to(running_stack, new.port)
@@ -257,12 +318,13 @@ async def test_api_stops_and_another_takes_over_without_an_error_for_anyone(
     assert load.errors == []
     assert (draining, ended) == ((503, "draining"), 0)
     assert after > before > 0
-    assert load.restarts >= 1
+    assert (load.restarts >= 1, load.streams_ended >= 1) == (True, True)
     assert (load.answered > 0, load.uploaded > 0) == (True, True)
     assert len(set(load.submitted)) == len(load.submitted)
     # Not the first, made before she followed, nor the last, made when she stopped.
     assert len(load.ids) > 10
     assert set(load.ids[3:-5]) - set(load.told) == set()
+    assert set(load.ids[3:-5]) - set(load.streamed) == set()
 
 
 async def test_worker_stops_and_another_takes_over_and_every_job_is_done(
@@ -309,13 +371,12 @@ def _count(stack: RunningStack, where: str) -> int:
     return int(rows)
 
 
-@pytest.mark.parametrize("name", ["worker", "edge_events"])
+@pytest.mark.parametrize("name", ["worker", "edge_events", "directory"])
 async def test_a_process_that_is_told_to_stop_ends_by_itself(
     running_stack: RunningStack, name: str, tmp_path: Path
 ) -> None:
-    from foundation.settings import EdgeEventsSettings
-
-    kind = {"worker": WorkerSettings, "edge_events": EdgeEventsSettings}[name]
+    kinds = {"worker": WorkerSettings, "edge_events": EdgeEventsSettings, "directory": DirectorySettings}
+    kind = kinds[name]
     async with copy_of(running_stack, name, kind, tmp_path) as one:
         await one.ready()
         one.process.send_signal(signal.SIGTERM)
