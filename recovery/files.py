@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tarfile
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,10 +59,15 @@ class ConfigurationArchive:
         digest = hashlib.sha256(octets).hexdigest()
         if digest == self._seen or not self._paths:
             return None
-        name = f"configuration/{stamp(datetime.now(UTC))}"
-        seal(self._repository.keys, self._repository.folder, name, io.BytesIO(octets))
-        self._seen = digest
-        return name
+        while True:
+            name = f"configuration/{stamp(datetime.now(UTC))}"
+            try:
+                seal(self._repository.keys, self._repository.folder, name, io.BytesIO(octets), once=True)
+            except FileExistsError:  # archiver and backup in one second: a manifest may name the other's
+                time.sleep(0.2)
+                continue
+            self._seen = digest
+            return name
 
 
 def media_names(repository: Repository) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recovery.files import MediaArchive, entries, media_names
+from recovery.files import ConfigurationArchive, MediaArchive, entries, media_names
 from recovery.repository import BackupProblem, BaseEntry, FileEntry, Manifest, Repository, Restored, moment
 from recovery.sealed import Keys, SealBroken, seal, unpack, whole
 
@@ -151,3 +151,12 @@ def test_archiver_and_backup_at_once_leave_what_the_manifest_names(keys: Keys, t
     assert archiver.round() == 0
     (found,) = entries(repository, media_names(repository), {})
     assert (found, whole(keys, repository.folder, "media/a")) == (named, b"photo")
+
+
+def test_two_copies_of_the_configuration_in_one_second_are_two(keys: Keys, tmp_path: Path) -> None:
+    secrets, repository = tmp_path / "secrets", Repository(tmp_path / "repository", keys)
+    secrets.mkdir()
+    (secrets / "a").write_bytes(b"secret")
+    archives = [ConfigurationArchive([secrets], repository, tmp_path / "backup-key") for _ in range(3)]
+    names = [archive.round() for archive in archives]
+    assert len(set(names)) == 3

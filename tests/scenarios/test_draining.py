@@ -146,6 +146,7 @@ class Load:
     restarts: int = 0
     told: list[str] = field(default_factory=list)
     streams_ended: int = 0
+    seen_until: str | None = None
     streamed: list[str] = field(default_factory=list)
 
     def fault(self, what: str, of: Any) -> None:
@@ -220,14 +221,19 @@ class Load:
 
     async def stream(self) -> None:
         """An officer follows by server-sent events, and does as she does."""
-        after: str | None = None
+        ends = asyncio.create_task(self.stop.wait())
         while not self.stop.is_set():
+            following = asyncio.create_task(self._stream_from(self.seen_until))
+            await asyncio.wait({following, ends}, return_when=asyncio.FIRST_COMPLETED)
+            following.cancel()
             try:
-                after = await self._stream_from(after)
+                await following
+            except asyncio.CancelledError:
+                return
             except Exception as error:
                 self.fault("stream", repr(error))
 
-    async def _stream_from(self, after: str | None) -> str | None:
+    async def _stream_from(self, after: str | None) -> None:
         headers = [*await self.minh.headers("POST", "/graphql/stream"), ("Accept", "text/event-stream")]
         url = f"{self.minh.endpoints.api_url}/graphql/stream"
         body = {"query": SUBSCRIBE, "variables": {"after": after}}
@@ -236,22 +242,21 @@ class Load:
             if answer.status_code != 200:
                 self.fault("stream", await answer.aread())
             lines = answer.aiter_lines()
-            while not self.stop.is_set() and not completed:
+            while not completed:
                 try:
-                    line = await asyncio.wait_for(anext(lines), 20)
+                    line = await anext(lines)
                 except StopAsyncIteration:
                     self.fault("stream", "it ended without a word")
-                    return after
+                    return
                 completed = line == "event: complete"
                 if line.startswith("data: {"):
                     seen = json.loads(line.removeprefix("data: "))
                     if seen.get("errors"):
                         self.fault("stream", seen)
-                        return after
-                    after = seen["data"]["changes"]["cursor"]
+                        return
+                    self.seen_until = seen["data"]["changes"]["cursor"]
                     self.streamed.append(seen["data"]["changes"]["subjectId"])
         self.streams_ended += completed
-        return after
 
     async def _listen(self, socket: ClientConnection, after: str | None) -> str | None:
         while not self.stop.is_set():
