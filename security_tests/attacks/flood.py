@@ -23,6 +23,7 @@ from foundation.settings import (
     ApiSettings,
     AppsSettings,
     AuditSettings,
+    ContactSettings,
     LimitsSettings,
     OperationRate,
     Rate,
@@ -137,6 +138,9 @@ async def serving(
             "manifests_folder": ROOT / "mobile_contract" / "manifests",
             "apps": AppsSettings(required=False),
             "phones": phones_in(folder),
+            "contact": ContactSettings(  # nobody is there
+                url="https://localhost:1", ca_file=folder, certificate_file=folder, key_file=folder
+            ),
             "limits": limits,
             **changes,
         }

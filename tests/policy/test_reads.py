@@ -34,7 +34,7 @@ EVERYBODY = '@id("all") permit(principal, action == Action::"report.read", resou
 
 GROUP = (
     '@id("stop") forbid(principal, action in Action::"report.inside", resource)'
-    ' when { resource.state == "x" };'
+    ' when { resource is Report && resource.state == "x" };'
 )
 
 

@@ -11,7 +11,7 @@ from tests.backend.world import TEXT, connect
 from tests.conftest import RunningStack
 
 OPERATIONS = Path(ROOT) / "mobile_contract" / "operations"
-NAME, PHONE = "Nguyễn Thị Lan", "+84912345678"
+NAME, PHONE = "Nguyễn Thị Lan", "+84977123409"
 
 
 async def run(client: IocClient, name: str, /, *, keyed: bool = True, **given: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ async def test_contact_is_left_opened_by_the_ward_and_the_soc_knows_why(running_
     ):
         sent = {"category": "street_light", "ward": "00070", "place": "Phố Huế", "body": TEXT}
         code = (await run(lan, "SubmitReport", **sent))["code"]
-        left = await run(lan, "GiveContact", code=code, name=NAME, phone="0912 345 678", nameShown="HANDLER")
+        left = await run(lan, "GiveContact", code=code, name=NAME, phone="0977 123 409", nameShown="HANDLER")
         assert left == {"__typename": "ContactChanged", "code": code, "version": 1, "kept": True}
         asked = {"code": code, "purpose": "LEGAL_REQUEST", "caseNumber": "128/UBND-VP"}
         opened = await run(minh, "OpenContact", keyed=False, **asked)
@@ -57,7 +57,7 @@ async def test_contact_is_left_opened_by_the_ward_and_the_soc_knows_why(running_
         for file in (running_stack.home / "logs").glob("*.log")
     )
     audited = (running_stack.home / "openbao" / "audit.log").read_text(encoding="utf-8")
-    for word in (NAME, PHONE, "0912 345 678"):
+    for word in (NAME, PHONE, "0977 123 409"):
         assert word not in kept + printed + audited + running_stack.soc_file.read_text(encoding="utf-8")
 
 
