@@ -236,6 +236,7 @@ async def test_recovery_at_the_ward_gives_halves_that_are_good_together(running_
     app = await proven(running_stack)
     await the_notice_is_over(running_stack, app)
     async with running_stack.client("minh") as minh:
+        await asyncio.sleep(1.1)  # between two messages to one number
         opened = await signed(minh, "OpenRecovery", phone=app.who.phone)
         assert opened["__typename"] == "RecoveryOpened", opened
         code = code_in(await text_to(running_stack, app.who.phone, 1))
@@ -259,6 +260,7 @@ async def test_recovery_at_the_ward_gives_halves_that_are_good_together(running_
 async def test_number_that_is_new_recovers_nothing_at_the_ward(running_stack: RunningStack) -> None:
     app = await proven(running_stack)
     async with running_stack.client("minh") as minh:
+        await asyncio.sleep(1.1)  # between two messages to one number
         opened = await signed(minh, "OpenRecovery", phone=app.who.phone)
         code = code_in(await text_to(running_stack, app.who.phone, 1))
         given = {"recovery": opened["recovery"], "phone": app.who.phone, "code": code}
