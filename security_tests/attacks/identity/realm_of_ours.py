@@ -1,6 +1,7 @@
 """Two realms whose keys a test holds: what the api takes for Keycloak, over HTTPS, and what it would sign."""
 
 import json
+import socket
 import ssl
 import threading
 import time
@@ -19,6 +20,8 @@ class _Handler(BaseHTTPRequestHandler):
     """A realm's keys, and a word on every session: it lives."""
 
     keys: ClassVar[list[dict[str, Any]]] = world.Keycloak().keys
+    timeout = 5
+    """Seconds that a caller may say nothing; the handshake is part of it."""
 
     def do_GET(self) -> None:
         kid = "c" if "/ihanoi/" in self.path else "o"
@@ -41,6 +44,23 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    """Shakes hands in the caller's own thread: one who says nothing must not keep the others out."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        plain, address = self.socket.accept()
+        return self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False), address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller who went away in the middle is no fault of the test."""
+
+
 class Realms:
     """Both realms. `world.REALM_KEY` signs for officials, `world.OTHER_REALM_KEY` for citizens."""
 
@@ -57,10 +77,8 @@ class Realms:
 
     def start(self) -> None:
         """Be there, always at the same address."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), _Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(self._port, self._context)
         self._port = self._server.server_address[1]
-        self._server.socket = self._context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
