@@ -3,7 +3,7 @@
 from migrations.sql import run
 
 revision = "0032_duplicates"
-down_revision = "0031_ledger"
+down_revision = "0029_contact"
 branch_labels = None
 depends_on = None
 

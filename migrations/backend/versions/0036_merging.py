@@ -2,8 +2,8 @@
 
 from migrations.sql import run
 
-revision = "0031_ledger"
-down_revision = "0030_privacy"
+revision = "0036_merging"
+down_revision = "0035_ledger"
 branch_labels = None
 depends_on = None
 

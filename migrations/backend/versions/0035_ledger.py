@@ -2,8 +2,8 @@
 
 from migrations.sql import run
 
-revision = "0030_privacy"
-down_revision = "0029_contact"
+revision = "0035_ledger"
+down_revision = "0034_privacy"
 branch_labels = None
 depends_on = None
 
