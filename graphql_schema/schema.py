@@ -21,6 +21,7 @@ from graphql_schema.devices import DeviceMutation, DeviceQuery
 from graphql_schema.duplicates import FollowMutation, FollowQuery
 from graphql_schema.exports import ExportMutation, ExportQuery
 from graphql_schema.found_reports import FoundReportsQuery, ViewMutation
+from graphql_schema.ledger import LedgerQuery
 from graphql_schema.media import MediaMutation
 from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationMutation, NotificationQuery
@@ -66,6 +67,7 @@ QUERIES = (
     PublicFiguresQuery,
     WorkQuery,
     FollowQuery,
+    LedgerQuery,
     FoundReportsQuery,
     ExportQuery,
     TemplateQuery,

@@ -33,6 +33,7 @@ from backend.devices.queries import DeviceQueries
 from backend.devices.releases import AppReleases
 from backend.devices.service import DeviceService
 from backend.duplicates.service import FollowService
+from backend.ledger.service import Ledger
 from backend.media.evidence import MediaEvidence
 from backend.media.listing import MediaListing
 from backend.media.processing import Processor
@@ -182,7 +183,8 @@ def services_of(parts: Parts) -> Services:
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,
     )
-    reports = ReportQueries(database, policy, clock, recheck=parts.settings.policy_sample)
+    ledger = Ledger(database, policy, clock, new_uuid)
+    reports = ReportQueries(database, policy, clock, recheck=parts.settings.policy_sample, openings=ledger)
     return Services(
         report_changes=changes,
         reports=reports,
@@ -211,6 +213,7 @@ def services_of(parts: Parts) -> Services:
         redactions=redactions_of(parts),
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
         follows=FollowService(database, policy, clock),
+        ledger=ledger,
         work=work_of(database, policy, clock, new_uuid, reports),
         contacts=contacts_of(database, policy, clock, parts.transit),
         citizens=citizens_of(database, policy, clock, parts.keys, parts.settings.phones, queue_of(parts)),

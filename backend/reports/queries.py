@@ -33,6 +33,8 @@ from backend.reports.sql import (
 from backend.reports.types import (
     ClosingReason,
     LegalReason,
+    OpenedReport,
+    Openings,
     PublicReport,
     PublicTimelineEntry,
     Report,
@@ -66,6 +68,7 @@ class ReportQueries:
     """Reads of reports. Row-level security is the wall; the policy decides single objects as well.
 
     Of the lists a share `recheck` (0 to 1) is decided again, row by row; `draw` gives numbers in [0, 1).
+    What an official gets to see is told to `openings` first; None: nobody keeps it.
     """
 
     def __init__(
@@ -75,10 +78,12 @@ class ReportQueries:
         clock: Clock,
         recheck: float = 1.0,
         draw: Callable[[], float] = random.random,
+        openings: Openings | None = None,
     ) -> None:
         self._database = database
         self._policy = policy
         self._clock = clock
+        self._openings = openings
         self._filter = ReportFilter(database, policy, clock, recheck, draw)
 
     async def mine(self, principal: CitizenPrincipal, page: PageRequest) -> Page[Report]:
@@ -114,12 +119,14 @@ class ReportQueries:
             else:
                 rows = await _found_rows(scope, principal, asked, wanted, state, page)
             await self._filter.recheck(scope, principal, rows)
+        await self._opened(principal, rows[: page.first], listed=True)
         return _page(rows, page, principal)
 
     async def one(self, principal: Principal, code: str) -> Report:
         """One report. Raises NotFound for hidden and absent alike, InvalidInput for no code at all."""
         async with self._database.read_scope(principal, _read()) as scope:
             row = await self._authorised(scope, principal, code)
+        await self._opened(principal, [row])
         return _report(row, principal)
 
     async def timeline(self, principal: Principal, code: str) -> tuple[TimelineEntry, ...]:
@@ -127,6 +134,7 @@ class ReportQueries:
         async with self._database.read_scope(principal, _read()) as scope:
             row = await self._authorised(scope, principal, code)
             rows = await scope.rows(TIMELINE, row["id"], MAX_TIMELINE, since_of(row["id"]))
+        await self._opened(principal, [row])
         official = isinstance(principal, OfficialPrincipal)
         return tuple(_entry(entry, shows_internal=official) for entry in rows)
 
@@ -170,6 +178,7 @@ class ReportQueries:
         for code, why in refused.items():
             intent = replace(_read(), resource=f"report:{code}")
             await self._database.record_refusal(principal, intent, why)
+        await self._opened(principal, [rows[code] for code in seen.values()])
         official = isinstance(principal, OfficialPrincipal)
         found: dict[str, list[TimelineEntry]] = {code: [] for code in seen.values()}
         for entry in entries:
@@ -184,17 +193,18 @@ class ReportQueries:
         if len(codes) > MAX_PAGE:
             raise InvalidInput("codes")
         refused: dict[str, Refusal] = {}
-        found: dict[str, Report] = {}
+        allowed: list[asyncpg.Record] = []
         async with self._database.read_scope(principal, _read()) as scope:
             parsed = sorted({parse_report_code(code) for code in codes})
             for row in await _rows_of(scope, principal, parsed):
                 try:
-                    found[row["code"]] = _report(self._decided(principal, row), principal)
+                    allowed.append(self._decided(principal, row))
                 except Refusal as refusal:
                     refused[row["code"]] = refusal
         for code, why in refused.items():
             await self._database.record_refusal(principal, replace(_read(), resource=f"report:{code}"), why)
-        return found
+        await self._opened(principal, allowed, listed=True)
+        return {row["code"]: _report(row, principal) for row in allowed}
 
     async def track(self, principal: Principal, code: str) -> PublicReport:
         """What anybody who has the code may see: no text, no exact place. Raises as `one`."""
@@ -207,6 +217,15 @@ class ReportQueries:
                 raise NotFound
             entries = await scope.rows(PUBLIC_TIMELINE, parsed, MAX_TIMELINE)
         return _public_report(row, entries)
+
+    async def _opened(
+        self, principal: Principal, rows: Sequence[asyncpg.Record], *, listed: bool = False
+    ) -> None:
+        """Raises what makes keeping it impossible: what nobody can account for is not shown."""
+        if self._openings is None or not isinstance(principal, OfficialPrincipal):
+            return
+        opened = [OpenedReport(row["id"], row["code"]) for row in rows]
+        await self._openings.note(principal, opened, listed=listed)
 
     async def _authorised(self, scope: ReadScope, principal: Principal, code: str) -> asyncpg.Record:
         parsed = parse_report_code(code)

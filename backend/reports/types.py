@@ -1,8 +1,10 @@
 """What the reports feature hands out: typed, frozen values. Report = phản ánh hiện trường."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 from uuid import UUID
 
 from foundation.identity.principal import (
@@ -173,6 +175,24 @@ class Submission:
     body: str
     latitude: float | None = None
     longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedReport:
+    """A report whose text is about to be shown to an official."""
+
+    id: UUID
+    code: str
+
+
+class Openings(Protocol):
+    """Whoever keeps who opened what (backend.ledger.service.Ledger). Asked before anything is shown."""
+
+    async def note(
+        self, principal: OfficialPrincipal, reports: Sequence[OpenedReport], *, listed: bool
+    ) -> None:
+        """Keep it. A failure raises, so that nothing is shown either."""
+        ...
 
 
 def readers_of(principal: Principal) -> tuple[UUID, ...]:

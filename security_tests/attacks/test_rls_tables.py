@@ -53,6 +53,7 @@ TENANT_SCHEMAS = (
     "contacts",
     "deadlines",
     "duplicates",
+    "ledger",
     "notifications",
     "platform",
     "reports",

@@ -1,4 +1,4 @@
-"""Reserved."""
+"""The access ledger: who opened what of whom, shown to the person."""
 
 from migrations.sql import run
 

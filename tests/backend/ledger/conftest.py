@@ -1,0 +1,78 @@
+"""The access ledger on the tests' world."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from backend.ledger.service import SETTLED, Ledger
+from backend.ledger.types import Entry
+from backend.reports.queries import ReportQueries
+from foundation.identity.principal import CitizenPrincipal
+from foundation.ids import new_uuid
+from foundation.paging import PageRequest
+from foundation.policy.engine import PolicyEngine
+from tests.backend.world import POLICIES, World, connect
+from tests.conftest import Database
+
+
+@dataclass
+class Rig:
+    """Lan's report, whose readers are noted."""
+
+    world: World
+    database: Database
+    ledger: Ledger
+    queries: ReportQueries
+    code: str
+
+    async def citizen(self, subject: str = "lan") -> CitizenPrincipal:
+        """A citizen who has just signed in."""
+        found = await self.world.citizen(subject)
+        return replace(found, session=replace(found.session, auth_time=self.world.clock.now()))
+
+    async def opened(self, *names: str) -> None:
+        """These officials open the report, a second after each other."""
+        for name in names:
+            self.world.clock.advance(timedelta(seconds=1))
+            await self.queries.one(await self.world.official(name), self.code)
+
+    async def shown(self, subject: str = "lan", code: str | None = None) -> list[Entry]:
+        """What a citizen is shown once the last moments are over, the first shown first."""
+        self.world.clock.advance(SETTLED)
+        page = await self.ledger.mine(await self.citizen(subject), PageRequest(100), code)
+        return list(reversed(page.items))
+
+    def staff(self, unit: str, people: int) -> None:
+        """Officials with a duty in a unit, none of whom anybody else counts."""
+        for _ in range(people):
+            official = new_uuid()
+            self.rows(
+                "INSERT INTO tenancy.official (id, issuer, subject, name, name_key)"
+                " VALUES (%s, 'x', %s, 'x', 'x')",
+                official,
+                str(official),
+            )
+            self.rows(
+                "INSERT INTO tenancy.duty (id, official_id, unit_id, kind, from_day)"
+                " SELECT %s, %s, u.id, 'handler', date '2026-01-01' FROM tenancy.unit u WHERE u.code = %s",
+                new_uuid(),
+                official,
+                unit,
+            )
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """As a superuser sees it."""
+        with connect(self.database.settings(self.database.superuser)) as superuser:
+            cursor = superuser.execute(query.encode(), values)
+            return [] if cursor.description is None else cursor.fetchall()
+
+
+@pytest.fixture
+async def rig(world: World, database: Database) -> Rig:
+    """A fresh report of Lan's in Hoan Kiem."""
+    policy = PolicyEngine.load(POLICIES)
+    ledger = Ledger(world.database, policy, world.clock, new_uuid)
+    queries = ReportQueries(world.database, policy, world.clock, openings=ledger)
+    return Rig(world, database, ledger, queries, (await world.submitted()).code)

@@ -1,0 +1,290 @@
+"""The access ledger: who opened what, shown to its citizen alone, with nobody's name."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from backend.ledger import service as module
+from backend.ledger.service import SETTLED, Ledger
+from backend.ledger.types import Purpose, Role, Subject
+from backend.reports.queries import ReportQueries
+from backend.reports.types import OpenedReport
+from foundation.errors import Forbidden, InvalidInput, NotFound
+from foundation.identity.principal import OfficialPrincipal
+from foundation.ids import new_uuid
+from foundation.paging import PageRequest
+from foundation.policy.engine import PolicyEngine
+from foundation.recording import AuditEvent
+from tests.backend.ledger.conftest import Rig
+from tests.backend.world import CITY, CONSTRUCTION, HOAN_KIEM, NOON, POLICIES, key
+
+TODAY = date(2026, 11, 24)
+FIVE = 5
+
+
+async def test_opening_is_shown_with_role_unit_day_and_purpose(rig: Rig) -> None:
+    rig.staff(HOAN_KIEM, FIVE)
+    await rig.opened("minh")
+    (entry,) = await rig.shown()
+    assert (entry.number, entry.report, entry.subject) == (1, rig.code, Subject.REPORT)
+    assert (entry.role, entry.unit.code, entry.day) == (Role.HANDLER, HOAN_KIEM, TODAY)
+    assert (entry.purpose, entry.delay_rule) == (Purpose.HANDLING, None)
+
+
+async def test_operator_of_the_city_and_the_unit_of_before_are_told_apart(rig: Rig) -> None:
+    await rig.world.reports.forward(
+        await rig.world.official("minh"), rig.code, 1, CONSTRUCTION, "Thuộc Sở Xây dựng.", key()
+    )
+    await rig.opened("quang", "minh", "ha")
+    assert [(entry.role, entry.purpose) for entry in await rig.shown()] == [
+        (Role.CITY_OPERATOR, Purpose.SUPERVISION),
+        (Role.HANDLER, Purpose.INVOLVED),
+        (Role.HANDLER, Purpose.HANDLING),
+    ]
+
+
+async def test_unit_under_five_people_shows_the_one_above(rig: Rig) -> None:
+    rig.staff(CITY, FIVE)
+    await rig.opened("minh")
+    assert [entry.unit.code for entry in await rig.shown()] == [CITY]
+
+
+async def test_people_whose_duty_has_ended_do_not_hide_anybody(rig: Rig) -> None:
+    rig.staff(HOAN_KIEM, FIVE)
+    rig.staff(CITY, FIVE)
+    rig.rows("UPDATE tenancy.duty SET until_day = date '2026-11-23' WHERE from_day = date '2026-01-01'")
+    rig.staff(CITY, FIVE)
+    await rig.opened("minh")
+    assert [entry.unit.code for entry in await rig.shown()] == [CITY]
+
+
+async def test_without_a_large_unit_the_topmost_is_shown(rig: Rig) -> None:
+    await rig.opened("minh")
+    assert [entry.unit.code for entry in await rig.shown()] == [CITY]
+
+
+async def test_unit_that_has_grown_since_does_not_name_who_was_alone(rig: Rig) -> None:
+    await rig.opened("minh")
+    rig.staff(HOAN_KIEM, FIVE)
+    assert [entry.unit.code for entry in await rig.shown()] == [CITY]
+
+
+async def test_one_entry_a_day_for_a_unit_and_role_whoever_and_however_often(rig: Rig) -> None:
+    other = Ledger(rig.world.database, PolicyEngine.load(POLICIES), rig.world.clock, new_uuid)
+    await rig.opened("minh", "minh", "thao")
+    (report,) = rig.rows("SELECT id, code FROM reports.report")
+    await other.note(await rig.world.official("minh"), [OpenedReport(*report)], listed=False)
+    assert len(await rig.shown()) == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (datetime(2026, 11, 24, 16, 59, 59, tzinfo=UTC), date(2026, 11, 24)),
+        (datetime(2026, 11, 24, 17, 0, 0, tzinfo=UTC), date(2026, 11, 25)),
+    ],
+)
+async def test_day_is_the_day_in_ha_noi(rig: Rig, at: datetime, day: date) -> None:
+    minh = await rig.world.official("minh")
+    rig.world.clock.advance(at - NOON)
+    await rig.queries.one(minh, rig.code)
+    assert [entry.day for entry in await rig.shown()] == [day]
+
+
+async def test_contact_opened_just_before_midnight_is_of_that_day_in_ha_noi(rig: Rig) -> None:
+    rig.rows(
+        "INSERT INTO contacts.opening (id, report_id, official_id, unit_id, at, purpose)"
+        " SELECT %s, r.id, %s, r.handler_id, '2026-11-23T17:30Z', 'visit' FROM reports.report r",
+        new_uuid(),
+        (await rig.world.official("minh")).official_id,
+    )
+    (entry,) = await rig.shown()
+    assert (entry.subject, entry.role, entry.day) == (Subject.CONTACT, Role.HANDLER, TODAY)
+    assert entry.purpose is Purpose.VISIT
+
+
+async def test_lists_searches_and_timelines_are_noted_too(rig: Rig) -> None:
+    minh = await rig.world.official("minh")
+    await rig.queries.of_units(minh, PageRequest(20), None, None)
+    await rig.queries.by_codes(minh, [rig.code])
+    await rig.queries.timelines(minh, [rig.code])
+    assert [entry.subject for entry in await rig.shown()] == [Subject.LISTED, Subject.REPORT]
+
+
+async def test_report_beyond_the_page_is_not_noted(rig: Rig) -> None:
+    await rig.world.submitted()
+    await rig.queries.of_units(await rig.world.official("minh"), PageRequest(1), None, None)
+    assert len(await rig.shown()) == 1
+
+
+async def test_who_is_refused_leaves_no_entry(rig: Rig) -> None:
+    with pytest.raises(NotFound):
+        await rig.opened("dung")
+    assert rig.rows("SELECT 1 FROM ledger.entry") == []
+
+
+async def test_citizen_who_reads_the_own_report_is_not_noted(rig: Rig) -> None:
+    await rig.queries.one(await rig.citizen(), rig.code)
+    assert rig.rows("SELECT 1 FROM ledger.entry") == []
+
+
+class Broken:
+    """Nothing can be kept."""
+
+    async def note(
+        self, principal: OfficialPrincipal, reports: Sequence[OpenedReport], *, listed: bool
+    ) -> None:
+        raise ConnectionError("away")
+
+
+async def test_what_can_not_be_noted_is_not_shown(rig: Rig) -> None:
+    minh = await rig.world.official("minh")
+    queries = ReportQueries(
+        rig.world.database, PolicyEngine.load(POLICIES), rig.world.clock, openings=Broken()
+    )
+    for read in (
+        queries.one(minh, rig.code),
+        queries.timeline(minh, rig.code),
+        queries.timelines(minh, [rig.code]),
+        queries.by_codes(minh, [rig.code]),
+        queries.of_units(minh, PageRequest(20), None, None),
+    ):
+        with pytest.raises(ConnectionError):
+            await read
+
+
+async def test_failed_note_is_tried_again(rig: Rig) -> None:
+    minh = await rig.world.official("minh")
+    rig.rows("REVOKE EXECUTE ON FUNCTION ledger.note FROM backend_app")
+    with pytest.raises(DBAPIError):
+        await rig.queries.one(minh, rig.code)
+    rig.rows("GRANT EXECUTE ON FUNCTION ledger.note TO backend_app")
+    await rig.queries.one(minh, rig.code)
+    assert len(await rig.shown()) == 1
+
+
+async def test_first_opening_of_a_day_is_in_the_audit_log(rig: Rig) -> None:
+    await rig.opened("minh", "minh", "thao")
+    assert rig.rows(
+        "SELECT line::jsonb #>> '{unmapped,resource}', line::jsonb #>> '{unmapped,unit}' FROM audit.event"
+        " WHERE line::jsonb #>> '{unmapped,action}' = 'report.open'"
+    ) == [(f"report:{rig.code}", HOAN_KIEM)]
+
+
+async def test_another_citizen_sees_nothing_and_finds_no_report(rig: Rig) -> None:
+    await rig.opened("minh")
+    assert await rig.shown("hung") == []
+    with pytest.raises(NotFound):
+        await rig.shown("hung", rig.code)
+    with pytest.raises(NotFound):
+        await rig.shown("hung", "0000000000000000")
+    with pytest.raises(InvalidInput):
+        await rig.shown("hung", "x")
+
+
+async def test_one_report_is_shown_alone_and_numbered_by_itself(rig: Rig) -> None:
+    await rig.opened("minh")
+    rig.code = (await rig.world.submitted()).code
+    await rig.opened("minh", "quang")
+    assert [entry.number for entry in await rig.shown(code=rig.code)] == [1, 2]
+    assert len(await rig.shown()) == 3
+
+
+async def test_sign_in_older_than_15_minutes_is_refused(rig: Rig) -> None:
+    lan = await rig.citizen()
+    rig.world.clock.advance(timedelta(minutes=15, seconds=1))
+    with pytest.raises(Forbidden):
+        await rig.ledger.mine(lan, PageRequest(20))
+
+
+async def test_entries_of_the_last_moments_are_not_numbered_yet(rig: Rig) -> None:
+    await rig.opened("minh")
+    rig.world.clock.advance(timedelta(seconds=9))
+    page = await rig.ledger.mine(await rig.citizen(), PageRequest(20))
+    assert page.items == ()
+
+
+async def test_pages_follow_each_other(rig: Rig) -> None:
+    await rig.opened("minh", "quang")
+    rig.world.clock.advance(SETTLED)
+    first = await rig.ledger.mine(await rig.citizen(), PageRequest(1))
+    second = await rig.ledger.mine(await rig.citizen(), PageRequest(1, first.positions[0]))
+    assert (first.has_next, second.has_next) == (True, False)
+    assert [entry.number for entry in (*first.items, *second.items)] == [2, 1]
+
+
+async def test_nobody_is_told_of_an_opening(rig: Rig) -> None:
+    counted = (
+        "SELECT (SELECT count(*) FROM notifications.inbox), (SELECT count(*) FROM changes.change),"
+        " (SELECT count(*) FROM jobs.procrastinate_jobs), (SELECT version FROM reports.report)"
+    )
+    before = rig.rows(counted)
+    await rig.opened("minh", "quang")
+    assert rig.rows(counted) == before
+
+
+async def test_database_hands_entries_to_no_role(rig: Rig) -> None:
+    await rig.opened("minh")
+    people = [await rig.citizen(), await rig.world.official("minh"), await rig.world.official("quang")]
+    for who in people:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with rig.world.database.read_scope(who, AuditEvent("ledger.read")) as scope:
+                await scope.rows("SELECT 1 FROM ledger.entry LIMIT $1", 9)
+
+
+async def test_database_notes_nothing_in_a_citizens_name_and_no_contact_that_was_not_opened(rig: Rig) -> None:
+    for who, subject in ((await rig.citizen(), "report"), (await rig.world.official("minh"), "contact")):
+        with pytest.raises(DBAPIError):
+            async with rig.world.database.unit_of_work(who, AuditEvent("report.open")) as work:
+                await work.connection.execute(
+                    text("SELECT ledger.note(ARRAY[:id ::uuid], ARRAY[:id ::uuid], :subject, :day, :at)"),
+                    {"id": new_uuid(), "subject": subject, "day": TODAY, "at": NOON},
+                )
+
+
+async def test_process_remembers_no_more_than_so_many(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 1)
+    await rig.opened("minh", "quang", "minh")
+    assert (len(rig.ledger._known), len(await rig.shown())) == (1, 2)
+
+
+async def delayed(rig: Rig, until: datetime, confirmed: bool = True) -> None:
+    """Openings by Hoan Kiem are shown late, by an inspection."""
+    second = (await rig.world.official("nga")).official_id if confirmed else None
+    rig.rows(
+        "INSERT INTO ledger.delay (id, report_id, unit_id, rule, case_number, ordered_by, ordered_at,"
+        " until_at, confirmed_by, confirmed_at) SELECT %s, r.id, r.handler_id, 'inspection', '12/TT', %s, %s,"
+        " %s, %s, %s FROM reports.report r",
+        new_uuid(),
+        (await rig.world.official("quang")).official_id,
+        NOON,
+        until,
+        second,
+        NOON if confirmed else None,
+    )
+
+
+async def test_delayed_entry_leaves_no_hole_and_comes_behind_what_was_shown(rig: Rig) -> None:
+    await delayed(rig, NOON + timedelta(days=30))
+    await rig.opened("minh", "quang")
+    early = await rig.shown()
+    assert [(entry.number, entry.role) for entry in early] == [(1, Role.CITY_OPERATOR)]
+    page = await rig.ledger.mine(await rig.citizen(), PageRequest(1))
+    assert page.has_next is False
+    rig.world.clock.advance(timedelta(days=30))
+    late = await rig.shown()
+    assert late[:1] == early
+    assert [(entry.number, entry.role, entry.day, entry.delay_rule) for entry in late[1:]] == [
+        (2, Role.HANDLER, TODAY, "inspection")
+    ]
+
+
+async def test_delay_that_nobody_confirmed_or_that_is_over_delays_nothing(rig: Rig) -> None:
+    await delayed(rig, NOON + timedelta(days=30), confirmed=False)
+    await delayed(rig, NOON + timedelta(microseconds=1))
+    await rig.opened("minh")
+    assert [entry.delay_rule for entry in await rig.shown()] == [None]
