@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from foundation.keyring import accepted_files
 from foundation.settings import LimitsSettings, SmsLimits
 from stack import certificates, packages, realms
 from stack.clamav import ClamAv
@@ -18,6 +19,7 @@ from stack.errors import StackError
 from stack.home import PEOPLE, ROOT, Home
 from stack.keycloak import ROLE as KEYCLOAK_ROLE
 from stack.keycloak import Distribution, Keycloak, cache_folder, is_here
+from stack.keycloak_keys import KeycloakKeys
 from stack.mail import MailDouble
 from stack.openbao import OpenBao
 from stack.ports import Ports
@@ -134,6 +136,12 @@ class EmbeddedStack:
         distribution = Distribution(cache_folder())
         return Keycloak(self.home, self.ports, self.keycloak_database, self.certificates, distribution)
 
+    @property
+    def keycloak_keys(self) -> KeycloakKeys:
+        """What Keycloak signs with and whom it believes."""
+        base = f"https://localhost:{self.ports.keycloak_inside}"
+        return KeycloakKeys(base, self.certificates.authority, self.home.secret("keycloak-admin"))
+
     def start(self) -> None:
         """Start everything. On any failure, Ctrl-C too, what was started is stopped first."""
         with self.supervisor.alone():
@@ -227,6 +235,10 @@ class EmbeddedStack:
             self.supervisor.wait_ready(keycloak)
             if self.snapshot is not None and not self.snapshot.exists():
                 self.snapshot.save(self.home, self.keycloak_database, self.ports)
+            # A restore may have brought a database of before or after a replacement of the clients' keys.
+            for client in realms.CONFIDENTIAL_CLIENTS:
+                file = self.home.secret(f"keycloak-{client}.pem")
+                self.keycloak_keys.trust(client, [file, *accepted_files(file)])
         with self.step("Our services"):
             self.supervisor.wait_ready(clamav)
             parts = self.services.parts()

@@ -20,6 +20,7 @@ _INPUTS = (
     "deploy/keycloak/*.json",
     "backend/tenancy/data/*.csv",
     "stack/realms.py",
+    "stack/keycloak_keys.py",
     "stack/realm_snapshot.py",
 )
 _API, _KEYCLOAK = "localhost:@api@", "localhost:@keycloak@"

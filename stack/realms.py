@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from joserfc.jwk import ECKey
 
+from stack.keycloak_keys import jwks
 from stack.mail import USER as MAIL_USER
 from stack.mail import mail_password_file
-from stack.secret_files import password
+from stack.secret_files import new_signing_key, password
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "deploy" / "keycloak"
@@ -62,7 +62,11 @@ def render(
     vault = home / "secrets"
     vault.mkdir(mode=0o700, parents=True, exist_ok=True)
     people = _people(people_file, vault / "people.json")
-    keys = {client: _client_jwks(vault / f"keycloak-{client}.pem") for client in CONFIDENTIAL_CLIENTS}
+    keys = {}
+    for client in CONFIDENTIAL_CLIENTS:
+        file = vault / f"keycloak-{client}.pem"
+        new_signing_key(file)
+        keys[client] = jwks([file])
     target = home / "keycloak" / "import"
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     source = yaml.safe_load(people_file.read_text(encoding="utf-8"))
@@ -164,15 +168,6 @@ def _organisations(officials: list[Json]) -> list[Json]:
         }
         for row in rows
     ]
-
-
-def _client_jwks(key_file: Path) -> str:
-    """The public JWK set of a client's ES256 key, which is made when there is none."""
-    if not key_file.exists():
-        _write_private(key_file, ECKey.generate_key("P-256").as_pem(private=True).decode("ascii"))
-    key = ECKey.import_key(key_file.read_bytes())
-    public = key.as_dict(private=False, kid=key.thumbprint(), use="sig", alg="ES256")
-    return json.dumps({"keys": [public]})
 
 
 def _template(name: str) -> Json:

@@ -5,8 +5,8 @@ A plan that was broken off is begun again: each step does nothing when it is don
 """
 
 import secrets
+import shutil
 import signal
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,18 +14,21 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import httpx
 import psutil
 from psycopg import sql
 
 from foundation.cursors import LIFE as CURSOR_LIFE
+from foundation.directory_queue import LIFE as REQUEST_LIFE
+from foundation.keyring import accepted_files
 from recovery.repository import moment, stamp
 from stack import certificates
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
 from stack.keycloak import ROLE as KEYCLOAK_ROLE
+from stack.keycloak_keys import REALMS, RetiredKey
 from stack.postgres import PostgresCluster
-from stack.secret_files import password, write_secret
+from stack.secret_files import new_signing_key, password, signing_key, write_secret
+from stack.services import QUEUE_SIGNERS
 
 API_SECONDS = 120.0
 _TEMPORARY = ".replacing"
@@ -58,6 +61,16 @@ SHARED_KEYS = {
     "recovery-seal": SharedKey(32, ("directory", "worker"), timedelta(days=3)),
     "backup-key": SharedKey(32, ("archiver",), timedelta(days=35)),
 }
+CLIENT_READERS = {
+    "ioc-backend": "api",
+    "ioc-directory-events": "directory",
+    "ioc-directory": "directory",
+    "ioc-directory-cleared": "directory",
+}
+"""Our confidential clients at Keycloak, and which process has the key."""
+FORGEABLE = ("opaque-ids", "media-links", "queue-keys", "realm-keys")
+"""With these a thief makes what is accepted: then the old key is dropped at once. Who has a key that seals
+reads what was sealed under it, whether it is dropped or not."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +94,9 @@ class Rotation:
     def shared_key(self, name: str) -> list[Step]:
         """Accepted by all readers, then used by all; the old one stays accepted until `forget`."""
         key, file = SHARED_KEYS[name], self.stack.home.secret(name)
-        following = file.with_name(f"{file.name}.next")
-        accept = [Step(f"{reader} accepts it", self._reloader(reader)) for reader in key.readers]
-        use = [Step(f"{reader} uses it", self._reloader(reader)) for reader in reversed(key.readers)]
+        following = _following(file)
+        accept = [Step(f"{reader} accepts it", self.reloader(reader)) for reader in key.readers]
+        use = [Step(f"{reader} uses it", self.reloader(reader)) for reader in reversed(key.readers)]
         if name == "backup-key":  # one process, which seals and opens
             accept = []
         return [
@@ -100,27 +113,110 @@ class Rotation:
             Step("edge shows its own", lambda: self.stack.supervisor.send("edge", signal.SIGHUP)),
             Step("api shows its own", self.reload_api),
             Step("openbao shows its own", lambda: self.stack.supervisor.send("openbao", signal.SIGHUP)),
-            Step("relay", self._reloader("relay")),
+            Step("relay", self.reloader("relay")),
             Step("the SOC's receiver", lambda: self.stack.supervisor.restart(self.stack.soc.part())),
             Step("mail", lambda: self.stack.supervisor.restart(self.stack.mail.part())),
         ]
 
     def realm_keys(self) -> list[Step]:
-        """A new key signs; the old one stays, so that tokens signed with it are accepted until they end."""
+        """New keys sign; the old ones stay, so that what they signed is accepted until it ends."""
+        keys = self.stack.keycloak_keys
+        return [Step(f"New signing keys of {realm}", partial(keys.renew_realm, realm)) for realm in REALMS]
+
+    def client_keys(self) -> list[Step]:
+        """Keycloak takes both public halves, the process uses the new key, Keycloak takes that alone."""
+        files = {client: self.stack.home.secret(f"keycloak-{client}.pem") for client in CLIENT_READERS}
+        trust, readers = self.stack.keycloak_keys.trust, sorted(set(CLIENT_READERS.values()))
+
+        def trust_what_lies_there(client: str) -> None:
+            trust(client, [files[client], *accepted_files(files[client])])
+
+        def trust_one(client: str) -> None:
+            for old in self._old(files[client].name):
+                old.unlink()
+            trust(client, [files[client]])
+
         return [
-            Step(f"A new signing key of {realm}", partial(self._new_realm_key, realm))
-            for realm in ("ihanoi", "hanoi-ioc")
+            *(Step(f"A new key of {one}", partial(_stage_key, files[one])) for one in files),
+            *(Step(f"Keycloak takes it of {one} too", partial(trust_what_lies_there, one)) for one in files),
+            *(Step(f"It takes its place: {one}", partial(_put_in_place, files[one])) for one in files),
+            *(Step(f"{one} uses it", self.reloader(one)) for one in readers),
+            *(Step(f"Keycloak takes it alone of {one}", partial(trust_one, one)) for one in files),
         ]
 
-    def forget(self) -> list[Step]:
+    def queue_keys(self) -> list[Step]:
+        """The directory takes the new public halves beside the old ones, which go with `forget`."""
+        files = {name: self.stack.home.secret(f"queue-{name}.pem") for name in QUEUE_SIGNERS}
+        return [
+            *(
+                Step(f"A new key of {name}", partial(signing_key, _next_of(file)))
+                for name, file in files.items()
+            ),
+            Step("directory takes them too", self._directory_takes_what_lies_there),
+            *(
+                Step(f"{name} has its own", partial(_take_signing_place, file))
+                for name, file in files.items()
+            ),
+            *(Step(f"{name} uses it", self.reloader(name)) for name in QUEUE_SIGNERS),
+            Step("directory finds them in their places", self._directory_takes_what_lies_there),
+        ]
+
+    def forget(self, now: datetime | None = None) -> list[Step]:
         """Old keys whose window is over."""
-        now = datetime.now(UTC)
-        steps = []
-        for name, key in SHARED_KEYS.items():
-            for old in self.stack.home.secret(name).parent.glob(f"{name}.old-*"):
-                if moment(old.name.rpartition("old-")[2]) + key.window < now:
-                    steps.append(Step(f"{old.name} is removed", old.unlink))
-        return steps
+        now = now or datetime.now(UTC)
+        steps = [
+            Step(f"{old.name} is removed", partial(old.unlink, missing_ok=True))
+            for name, key in SHARED_KEYS.items()
+            for old in self._old(name)
+            if _laid_aside(old) + key.window < now
+        ]
+        steps += self._forget_queue_keys(
+            [old for old in self._old_queue_keys() if _laid_aside(old) + REQUEST_LIFE < now]
+        )
+        return steps + self._forget_realm_keys(
+            [key for key in self.stack.keycloak_keys.retired() if key.needed_until < now]
+        )
+
+    def drop(self, name: str) -> list[Step]:
+        """The old keys of one of FORGEABLE at once, window or not: somebody else has them.
+
+        What was made under them is refused from then on: cursors and links, requests of the directory that
+        wait, everybody's sessions at Keycloak.
+        """
+        if name == "queue-keys":
+            return self._forget_queue_keys(self._old_queue_keys())
+        if name == "realm-keys":
+            return self._forget_realm_keys(self.stack.keycloak_keys.retired())
+        return [
+            Step(f"The old {name} is removed", partial(self._remove_old, name)),
+            *(Step(f"{one} takes it no more", self.reloader(one)) for one in SHARED_KEYS[name].readers),
+        ]
+
+    def _old(self, name: str) -> list[Path]:
+        return sorted(self.stack.home.secret(name).parent.glob(f"{name}.old-*"))
+
+    def _old_queue_keys(self) -> list[Path]:
+        return [old for name in QUEUE_SIGNERS for old in self._old(f"queue-{name}.pub.pem")]
+
+    def _remove_old(self, name: str) -> None:
+        for old in self._old(name):
+            old.unlink()
+
+    def _forget_queue_keys(self, old: list[Path]) -> list[Step]:
+        removed = [Step(f"{one.name} is removed", partial(one.unlink, missing_ok=True)) for one in old]
+        return (
+            [*removed, Step("directory takes them no more", self._directory_takes_what_lies_there)]
+            if old
+            else []
+        )
+
+    def _forget_realm_keys(self, retired: list[RetiredKey]) -> list[Step]:
+        remove = self.stack.keycloak_keys.remove
+        return [Step(f"{key.name} of {key.realm} is removed", partial(remove, [key])) for key in retired]
+
+    def _directory_takes_what_lies_there(self) -> None:
+        self.stack.services.write_settings()
+        self.reloader("directory")()
 
     def reload_api(self) -> None:
         """New serving processes follow the old ones, which end what is under way. Raises StackError."""
@@ -135,7 +231,8 @@ class Rotation:
                 )
             time.sleep(0.2)
 
-    def _reloader(self, part: str) -> Callable[[], object]:
+    def reloader(self, part: str) -> Callable[[], object]:
+        """What makes a part read its files again."""
         if part == "api":
             return self.reload_api
         found = next(one for one in self.stack.services.parts() if one.name == part)
@@ -144,26 +241,6 @@ class Rotation:
     def _renew_certificates(self) -> None:
         folder = self.stack.home.folder / "tls"
         certificates.renew(folder)
-
-    def _new_realm_key(self, realm: str) -> None:
-        with _administrator(self.stack) as http:
-            found = http.get(f"/admin/realms/{realm}").raise_for_status().json()
-            priority = int(time.time())
-            http.post(
-                f"/admin/realms/{realm}/components",
-                json={
-                    "name": f"ecdsa-{stamp(datetime.now(UTC))}",
-                    "providerId": "ecdsa-generated",
-                    "providerType": "org.keycloak.keys.KeyProvider",
-                    "parentId": found["id"],
-                    "config": {
-                        "priority": [str(priority)],
-                        "enabled": ["true"],
-                        "active": ["true"],
-                        "ecdsaEllipticCurveKey": ["P-256"],
-                    },
-                },
-            ).raise_for_status()
 
 
 def login_roles(cluster: PostgresCluster) -> list[str]:
@@ -206,23 +283,32 @@ def _take_place(file: Path, following: Path) -> None:
         following.replace(file)
 
 
-def _administrator(stack: EmbeddedStack) -> httpx.Client:
-    """Keycloak's bootstrap administrator, past the edge, for a minute."""
-    base = f"https://localhost:{stack.ports.keycloak_inside}"
-    trust = ssl.create_default_context(cafile=str(stack.certificates.authority))
-    answer = httpx.post(
-        f"{base}/realms/master/protocol/openid-connect/token",
-        data={
-            "grant_type": "password",
-            "client_id": "admin-cli",
-            "username": "admin",
-            "password": password(stack.home.secret("keycloak-admin")),
-        },
-        verify=trust,
-        timeout=30,
-        trust_env=False,
-    )
-    if answer.status_code != httpx.codes.OK:
-        raise StackError("keycloak", f"no administrator is let in ({answer.status_code})", "./ioc status")
-    bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-    return httpx.Client(base_url=base, verify=trust, headers=bearer, timeout=30, trust_env=False)
+def _stage_key(file: Path) -> None:
+    new_signing_key(_following(file))
+
+
+def _put_in_place(file: Path) -> None:
+    _take_place(file, _following(file))
+
+
+def _following(file: Path) -> Path:
+    return file.with_name(f"{file.name}.next")
+
+
+def _laid_aside(old: Path) -> datetime:
+    return moment(old.name.rpartition("old-")[2])
+
+
+def _next_of(file: Path) -> Path:
+    return file.with_name(f"{file.stem}.next.pem")
+
+
+def _take_signing_place(file: Path) -> None:
+    """The old private key is gone then; its public half is laid aside for what it has signed."""
+    following = _next_of(file)
+    if following.exists():
+        public = signing_key(file)
+        shutil.copyfile(public, public.with_name(f"{public.name}.old-{stamp(datetime.now(UTC))}"))
+        following.replace(file)
+        signing_key(file)
+        following.with_name(f"{following.stem}.pub.pem").unlink()

@@ -28,10 +28,15 @@ def random_key(path: Path, size: int) -> None:
         write_secret(path, secrets.token_bytes(size))
 
 
-def signing_key(path: Path) -> Path:
-    """Make an ES256 key (PEM) when there is none yet; the file of its public half, `<name>.pub.pem`."""
+def new_signing_key(path: Path) -> None:
+    """Make an ES256 key (PEM) when there is none yet."""
     if not path.exists():
         write_secret(path, ECKey.generate_key("P-256").as_pem(private=True))
+
+
+def signing_key(path: Path) -> Path:
+    """Make an ES256 key (PEM) when there is none yet; the file of its public half, `<name>.pub.pem`."""
+    new_signing_key(path)
     public = path.with_name(f"{path.stem}.pub.pem")
     public.write_bytes(ECKey.import_key(path.read_bytes()).as_pem(private=False))
     return public

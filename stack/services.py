@@ -51,6 +51,8 @@ from stack.supervisor import Part
 
 CITIZENS = "ihanoi"
 OFFICIALS = "hanoi-ioc"
+QUEUE_SIGNERS: tuple[Literal["api", "worker"], ...] = ("api", "worker")
+"""Who signs what it asks of the directory."""
 _SIV_KEY_SIZE = 64
 _LINK_KEY_SIZE = 32
 _SEAL_KEY_SIZE = 32
@@ -284,10 +286,8 @@ class Services:
         return DirectoryQueueSettings(signer=signer, key_file=self.home.secret(f"queue-{signer}.pem"))
 
     def _administration(self) -> AdministrationSettings:
-        names: tuple[Literal["api", "worker"], ...] = ("api", "worker")
-        public = {name: signing_key(self.home.secret(f"queue-{name}.pem")) for name in names}
         return AdministrationSettings(
-            signers={name: SignerSettings(public_key_files=[file]) for name, file in public.items()},
+            signers={name: SignerSettings(public_key_files=self._queue_keys(name)) for name in QUEUE_SIGNERS},
             operations_folder=ROOT / "mobile_contract" / "operations",
             public_url=self.api_url,
             audience="ioc-backend",
@@ -298,6 +298,15 @@ class Services:
             phone_seal_key_file=self.home.secret("phone-seal"),
             recovery_seal_key_file=self.home.secret("recovery-seal"),
         )
+
+    def _queue_keys(self, signer: str) -> list[Path]:
+        """Public halves: of the key in use, of the one that follows, of those that were replaced."""
+        current = signing_key(self.home.secret(f"queue-{signer}.pem"))
+        return [
+            current,
+            *current.parent.glob(f"queue-{signer}.next.pub.pem"),
+            *sorted(current.parent.glob(f"{current.name}.old-*")),
+        ]
 
     def _client(self, client_id: str) -> KeycloakClientSettings:
         return KeycloakClientSettings(

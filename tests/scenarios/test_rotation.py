@@ -5,17 +5,25 @@ import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import Result
 from cryptography import x509
+from typer.testing import CliRunner
 
+from cli import place
+from cli.__main__ import app
 from cli.client import IocClient
+from cli.login import LoginRefused
 from foundation.ids import unb64u
-from stack.rotation import Rotation, Step
+from stack.errors import StackError
+from stack.realms import CONFIDENTIAL_CLIENTS
+from stack.rotation import CLIENT_READERS, Rotation, Step
 from tests.conftest import RunningStack
 
 pytestmark = pytest.mark.timeout(600)
@@ -90,6 +98,11 @@ def _carry_out(plan: list[Step], stack: RunningStack) -> Calls:
     return calls
 
 
+def _act(plan: list[Step]) -> None:
+    for step in plan:
+        step.act()
+
+
 def _shown(running_stack: RunningStack) -> int:
     """The serial number of the certificate that the edge shows."""
     pem = ssl.get_server_certificate(("localhost", running_stack.stack.ports.edge))
@@ -139,6 +152,89 @@ async def test_realm_keys_change_under_load_and_tokens_of_before_are_taken(
     assert calls.bad == []
     assert (still["data"], anew["data"]) == (anew["data"], still["data"])
     assert old != new
+
+
+async def test_old_realm_keys_go_when_nothing_of_them_can_come_any_more(running_stack: RunningStack) -> None:
+    rotation = Rotation(running_stack.stack)
+    _act(rotation.realm_keys())
+    async with running_stack.client("dung") as dung:
+        await dung.graphql(_NAME)
+        retired = running_stack.stack.keycloak_keys.retired()
+        early = rotation.forget(min(key.needed_until for key in retired))
+        _act(rotation.forget(max(key.needed_until for key in retired) + timedelta(seconds=1)))
+        await dung.refresh()
+        answer = await dung.graphql(_NAME)
+    assert [step.words for step in early if "generated" in step.words] == []
+    assert len(retired) >= 6  # three keys of two realms
+    assert running_stack.stack.keycloak_keys.retired() == []
+    assert answer["data"]["viewer"]["name"]
+
+
+async def test_stolen_realm_key_signs_nothing_that_is_accepted(running_stack: RunningStack) -> None:
+    rotation = Rotation(running_stack.stack)
+    async with running_stack.client("dung") as dung, running_stack.client("dung") as anew:
+        await dung.graphql(_NAME)
+        _act(rotation.realm_keys())
+        _act(rotation.drop("realm-keys"))
+        with pytest.raises(LoginRefused):
+            await dung.refresh()
+        await anew.sign_in()
+        answer = await anew.graphql(_NAME)
+    assert answer["data"]["viewer"]["name"]
+
+
+async def test_client_keys_change_under_load_and_keycloak_knows_no_other(running_stack: RunningStack) -> None:
+    stack = running_stack.stack
+    files = [stack.home.secret(f"keycloak-{client}.pem") for client in CLIENT_READERS]
+    before = [file.read_bytes() for file in files]
+    calls = _carry_out(Rotation(stack).client_keys(), running_stack)
+    news = [
+        stack.keycloak_keys.trust(client, [file]) for client, file in zip(CLIENT_READERS, files, strict=True)
+    ]
+    assert calls.bad == []
+    assert calls.good > 10
+    assert all(file.read_bytes() != old for file, old in zip(files, before, strict=True))
+    assert news == [False, False, False, False]
+
+
+def test_client_keys_are_all_those_that_are_made() -> None:
+    assert tuple(CLIENT_READERS) == CONFIDENTIAL_CLIENTS
+
+
+@pytest.fixture
+def ioc(running_stack: RunningStack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`./ioc`, whose stack is this one, with the options that tests give it."""
+    monkeypatch.setattr(place, "existing", lambda: running_stack.stack)
+    return lambda *words: CliRunner().invoke(app, words)
+
+
+def test_one_who_drops_what_leaves_no_old_key_is_told(ioc: Callable[..., Result]) -> None:
+    assert isinstance(ioc("rotate", "passwords", "--stolen").exception, StackError)
+
+
+def test_command_replaces_and_drops_while_the_system_runs(
+    running_stack: RunningStack, ioc: Callable[..., Result]
+) -> None:
+    secrets = running_stack.stack.home.folder / "secrets"
+    before = {file.name: file.read_bytes() for file in secrets.glob("queue-*.pem")}
+    shown, done = (
+        ioc("rotate", "queue-keys", "--stolen", "--dry-run"),
+        ioc("rotate", "queue-keys", "--stolen"),
+    )
+    after = {file.name: file.read_bytes() for file in secrets.glob("queue-*.pem")}
+    assert (shown.exit_code, done.exit_code) == (0, 0)
+    assert after.keys() == before.keys()
+    assert [name for name in before if before[name] == after[name]] == []
+    assert list(secrets.glob("queue-*.old-*")) == []
+
+
+def test_shared_key_that_was_stolen_lies_nowhere_any_more(running_stack: RunningStack) -> None:
+    old = running_stack.stack.home.secret("media-links.old-20260101T000000Z")
+    old.write_bytes(bytes(32))
+    remove, reload = Rotation(running_stack.stack).drop("media-links")
+    remove.act()
+    assert not old.exists()
+    assert reload.words == "api takes it no more"
 
 
 def _kid(token: str) -> str:
