@@ -25,6 +25,7 @@ from recovery.sealed import seal
 
 SLOT = "ioc_archive"
 RECEIVE_SECONDS = 5.0
+STOP_SECONDS = 10.0
 # Of a message that nobody reads: a commit that is written and flushed, with a time.
 _MARK = "SELECT clock_timestamp(), pg_logical_emit_message(true, 'ioc-archive', '')"
 _LSN = "SELECT pg_current_wal_flush_lsn()::text"
@@ -65,11 +66,17 @@ class ClusterArchive:
         return newest
 
     def stop(self) -> None:
-        """End the receiver. What it has is on the disk; the slot remembers where it was."""
-        if self._receiver is not None:
-            self._receiver.send_signal(signal.SIGINT)
-            self._receiver.wait(10)
-            self._receiver = None
+        """End the receiver, by force if need be. What it has is on the disk; the slot knows where it was."""
+        if self._receiver is None:
+            return
+        self._receiver.send_signal(signal.SIGINT)
+        try:
+            self._receiver.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.warning("receiver_killed", cluster=self.name)
+            self._receiver.kill()
+            self._receiver.wait(STOP_SECONDS)
+        self._receiver = None
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(**for_psycopg(self.settings), autocommit=True, connect_timeout=5)
@@ -157,9 +164,8 @@ def padded(octets: bytes) -> bytes:
 
 @contextlib.contextmanager
 def stopping(archives: list[ClusterArchive]) -> Iterator[None]:
-    """End all receivers at the end."""
-    try:
-        yield
-    finally:
+    """End all receivers at the end, each whatever became of the others."""
+    with contextlib.ExitStack() as stack:
         for archive in archives:
-            archive.stop()
+            stack.callback(archive.stop)
+        yield

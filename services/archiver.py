@@ -1,8 +1,8 @@
 """The archiver: `python -m services.archiver --settings FILE`. It seals WAL, media and secrets.
 
-One round after the other. What fails is told and tried again in the next round: nothing is lost by waiting,
-for a slot keeps the WAL and media never change. Beside the rounds it takes a backup when the newest is old,
-and removes those that are too old.
+One round after the other. What fails, in whatever way, is told and tried again in the next round: nothing is
+lost by waiting, for a slot keeps the WAL and media never change. Beside the rounds it takes a backup when the
+newest is old, and removes those that are too old.
 """
 
 import argparse
@@ -67,12 +67,12 @@ class Archiver:
         settings.repository_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._repository = repository_of(settings)
         self.clusters = archives_of(settings, self._repository)
-        self._media = (
-            None if settings.media_folder is None else MediaArchive(settings.media_folder, self._repository)
-        )
-        self._configuration = ConfigurationArchive(
-            settings.configuration, self._repository, settings.key_file
-        )
+        self._files: dict[str, MediaArchive | ConfigurationArchive] = {
+            "configuration": ConfigurationArchive(settings.configuration, self._repository, settings.key_file)
+        }
+        if settings.media_folder is not None:
+            self._files["media"] = MediaArchive(settings.media_folder, self._repository)
+        self._files_behind: set[str] = set()
         self._reached: dict[str, Newest] = {}
 
     def round(self) -> None:
@@ -81,17 +81,19 @@ class Archiver:
         for cluster in self.clusters:
             try:
                 newest = cluster.round()
-            except _EXPECTED as error:
-                log.error("archive_behind", cluster=cluster.name, error=type(error).__name__)
+            except Exception as error:
+                _tell("archive_behind", error, cluster=cluster.name)
                 continue
             self._reached[cluster.name] = newest
             metrics.ARCHIVE_REACHED.labels(cluster.name).set(newest.at.timestamp())
-        try:
-            if self._media is not None:
-                self._media.round()
-            self._configuration.round()
-        except OSError as error:
-            log.error("archive_behind", cluster="files", error=type(error).__name__)
+        for name, files in self._files.items():
+            try:
+                files.round()
+            except Exception as error:
+                self._files_behind.add(name)
+                _tell("archive_behind", error, cluster=name)
+            else:
+                self._files_behind.discard(name)
 
     def back_up_when_due(self) -> None:
         """Take a backup when the newest is old, then forget the oldest. What fails is logged and counted."""
@@ -111,9 +113,9 @@ class Archiver:
                 now - timedelta(days=self._settings.keep_days),
             )
             log.info("backup_taken", backup=manifest.id, removed=len(removed.backups))
-        except _EXPECTED as error:
+        except Exception as error:
             metrics.BACKUPS.labels("failed").inc()
-            log.error("backup_failed", error=type(error).__name__)
+            _tell("backup_failed", error)
 
     def behind(self, name: str) -> Probe:
         """Whether a cluster can be brought to a moment that is not long ago."""
@@ -124,6 +126,11 @@ class Archiver:
                 raise Unready("behind")
 
         return probe
+
+    async def files_behind(self) -> None:
+        """Raises Unready when media or configuration could not be copied in the last round."""
+        if self._files_behind:
+            raise Unready("behind")
 
     def _source(self) -> Source:
         settings = self._settings
@@ -146,22 +153,30 @@ async def run(settings: ArchiverSettings) -> None:
     health = Health("archiver")
     for cluster in archiver.clusters:
         health.add(f"archive_{cluster.name}", archiver.behind(cluster.name))
+    health.add("archive_files", archiver.files_behind, needed=False)
     first = next(iter(settings.clusters.values())).database
     watch = ClockWatch(clock, probes.moment_by_role(first))
     with stopping(archiver.clusters):
         async with observed("archiver", settings, health, clock=watch):
             # A backup that is under way at the end is left: without a manifest it goes with the old ones.
-            threading.Thread(target=_backups, args=(archiver,), daemon=True).start()
-            await _rounds(archiver, settings.round_seconds, stop, health)
+            backups = threading.Thread(target=_backups, args=(archiver,), daemon=True)
+            backups.start()
+            await _rounds(archiver, settings.round_seconds, stop, health, backups)
     log.info("archiver_stopped")
 
 
-async def _rounds(archiver: Archiver, seconds: float, stop: asyncio.Event, health: Health) -> None:
+async def _rounds(
+    archiver: Archiver, seconds: float, stop: asyncio.Event, health: Health, backups: threading.Thread
+) -> None:
     pulse = health.pulse("rounds", SILENT_SECONDS)
+    # A backup takes as long as the clusters are large: what must not end is the thread.
+    backing_up = health.pulse("backups", SILENT_SECONDS)
     await asyncio.to_thread(archiver.round)
     log.info("archiver_started", clusters=[one.name for one in archiver.clusters])
     while not stop.is_set():
         pulse.beat()
+        if backups.is_alive():
+            backing_up.beat()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)
         if stop.is_set():
@@ -174,6 +189,12 @@ def _backups(archiver: Archiver) -> None:
     while True:
         archiver.back_up_when_due()
         time.sleep(LOOK_SECONDS)
+
+
+def _tell(event: str, error: Exception, **about: str) -> None:
+    """What nobody expected is told with the place where it happened."""
+    unexpected = None if isinstance(error, _EXPECTED) else error
+    log.error(event, error=type(error).__name__, exc_info=unexpected, **about)
 
 
 if __name__ == "__main__":

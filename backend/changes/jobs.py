@@ -10,12 +10,11 @@ from uuid import UUID
 import procrastinate
 import structlog
 
+from foundation.database.retries import RETRY
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import NewId
 
 FAN_OUT = "reports.fan_out"
-# About an hour in all; what still fails then stays in the queue as failed, and the log says so.
-RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
 
 Reaction = Callable[[SystemPrincipal, UUID], Awaitable[None]]

@@ -7,17 +7,14 @@ import procrastinate
 from backend.citizens.messages import SEND
 from backend.citizens.recoveries import RECOVERY_DONE
 from backend.citizens.upkeep import DELETION_DONE, CitizenUpkeep
+from foundation.database.retries import RETRY, WHILE_FRESH
 from foundation.directory_queue import NUMBER_LEFT
-
-# Until the message is too old, which ends the job by itself: 2, 4, 8 … 1,024 s.
-SENDING = procrastinate.RetryStrategy(max_attempts=16, exponential_wait=2)
-RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
 
 
 def register(app: procrastinate.App, upkeep: CitizenUpkeep) -> None:
     """Let the worker run this feature's jobs."""
 
-    @app.task(name=SEND, retry=SENDING)
+    @app.task(name=SEND, retry=WHILE_FRESH)
     async def send_sms(message: str) -> None:
         await upkeep.send_sms(UUID(message))
 

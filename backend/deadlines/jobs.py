@@ -13,13 +13,13 @@ from backend.deadlines.service import RECKON_ALL
 from backend.deadlines.types import CalendarAlarm
 from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
+from foundation.database.retries import RETRY
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import NewId
 from foundation.policy.engine import PolicyEngine
 from foundation.recording import Activity, AuditEvent
 
 WATCH, REMIND = "deadlines.watch", "deadlines.remind"
-RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
 
 _ROOT = text("SELECT id FROM tenancy.unit WHERE kind = :city AND parent_id IS NULL")

@@ -6,11 +6,11 @@ from uuid import UUID
 import procrastinate
 
 from backend.notifications.service import SEND
+from foundation.database.retries import RETRY
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import NewId
 
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
-RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
 
 
 class Sender(Protocol):

@@ -6,11 +6,10 @@ import procrastinate
 
 from backend.officials.service import DIRECTORY_DONE
 from backend.officials.upkeep import OfficialUpkeep
+from foundation.database.retries import RETRY
 
 FOLLOW = "organisations.follow"
 """Enqueued with `unit` (a code) by whoever makes, renames or ends a unit; tenancy knows the name alone."""
-# About an hour in all; what still fails then stays in the queue as failed, and the log says so.
-RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
 
 
 def register(app: procrastinate.App, upkeep: OfficialUpkeep) -> None:

@@ -7,6 +7,7 @@ from backend.reports.store import FAN_OUT
 from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
 from foundation.database.jobs import enqueue
+from foundation.database.retries import RETRY
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import NewId
 from foundation.policy.engine import PolicyEngine
@@ -16,7 +17,6 @@ from foundation.recording import AuditEvent
 HAND_OVER = "reports.hand_over"
 BATCH = 100
 """Reports of a transaction: each has an event, and a transaction has 5 s."""
-RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
 
 _UNIT = text("SELECT id, kind, code FROM tenancy.unit WHERE id = :unit")

@@ -11,6 +11,7 @@ from backend.work.exports import MAKE, Format
 from backend.work.files import csv_of, xlsx_of
 from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
+from foundation.database.retries import RETRY
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import NewId
@@ -20,7 +21,6 @@ from foundation.recording import Activity, AuditEvent
 
 FORGET = "work.forget_exports"
 BATCH = 1_000
-RETRY = procrastinate.RetryStrategy(max_attempts=5, exponential_wait=4)
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
 
 _EXPORT = text("SELECT owner_id, format, state, rows FROM work.export WHERE id = :id AND expires_at > :at")

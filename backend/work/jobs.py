@@ -12,6 +12,7 @@ from backend.reports.types import report_resource
 from backend.work.service import TELL_ASSIGNED
 from foundation.clock import Clock
 from foundation.database.database import Database
+from foundation.database.retries import RETRY
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import NewId
 from foundation.policy.engine import PolicyEngine
@@ -20,7 +21,6 @@ from foundation.recording import Activity, AuditEvent
 
 RELEASE = "work.release"
 BATCH = 100
-RETRY = procrastinate.RetryStrategy(max_attempts=10, exponential_wait=4)
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
 
 _COLUMNS = """
