@@ -6,13 +6,15 @@ from typing import Annotated
 import strawberry
 
 from backend.ledger import types
-from graphql_schema.access import step_up
+from graphql_schema.access import public, step_up
 from graphql_schema.context import DEFAULT_PAGE, Info
 from graphql_schema.paging import AFTER, FIRST, Connection, connection_of
 from graphql_schema.reports import CODE
+from graphql_schema.sizes import rows
 from graphql_schema.tenancy import UnitSummary, summary_of
 
 FRESH = timedelta(minutes=15)
+MONTHS = 24
 strawberry.enum(
     types.Subject,
     name="LedgerSubject",
@@ -56,8 +58,26 @@ class LedgerEntry:
     )
 
 
+@strawberry.type(
+    description="Tổng của một tháng, sau thời hạn hoãn dài nhất. / A month's total, after the longest delay: "
+    "what the audit log has of it since the month was over."
+)
+class LedgerMonth:
+    month: date = strawberry.field(description="Ngày đầu tháng. / Its first day.")
+    entries: int
+    digest: str = strawberry.field(description="SHA-256.")
+
+
 @strawberry.type
 class LedgerQuery:
+    @strawberry.field(
+        description="24 tháng gần nhất đã hiện đủ. / The newest 24 months of which everything is shown.",
+        metadata={**public(), **rows(MONTHS)},
+    )
+    async def ledger_months(self, info: Info) -> list[LedgerMonth] | None:
+        found = await info.context.services.ledger.months(info.context.principal)
+        return [LedgerMonth(month=one.month, entries=one.entries, digest=one.digest) for one in found]
+
     @strawberry.field(
         description="Ai đã mở phản ánh hoặc liên hệ của tôi, mới hiện trước; "
         "cần đăng nhập trong 15 phút qua. / Who opened my reports and contacts, the newest shown "

@@ -22,6 +22,7 @@ from graphql_schema.duplicates import FollowMutation, FollowQuery
 from graphql_schema.exports import ExportMutation, ExportQuery
 from graphql_schema.found_reports import FoundReportsQuery, ViewMutation
 from graphql_schema.ledger import LedgerQuery
+from graphql_schema.ledger_delays import LedgerDelayMutation, LedgerDelayQuery
 from graphql_schema.media import MediaMutation
 from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationMutation, NotificationQuery
@@ -68,6 +69,7 @@ QUERIES = (
     WorkQuery,
     FollowQuery,
     LedgerQuery,
+    LedgerDelayQuery,
     FoundReportsQuery,
     ExportQuery,
     TemplateQuery,
@@ -92,6 +94,7 @@ MUTATIONS = (
     DeadlineRulesMutation,
     WorkMutation,
     FollowMutation,
+    LedgerDelayMutation,
     PartMutation,
     ViewMutation,
     ExportMutation,

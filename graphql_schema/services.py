@@ -43,7 +43,7 @@ from graphql_schema.citizen_services import Citizens
 from graphql_schema.contact_services import Contacts
 from graphql_schema.deadline_services import Deadlines
 from graphql_schema.duplicate_services import Follows
-from graphql_schema.ledger_services import LedgerReads
+from graphql_schema.ledger_services import LedgerDelays, LedgerReads
 from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics, TextReleases
 from graphql_schema.work_services import WorkServices
@@ -439,3 +439,4 @@ class Services:
     contacts: Contacts
     follows: Follows
     ledger: LedgerReads
+    ledger_delays: LedgerDelays

@@ -33,6 +33,7 @@ from backend.devices.queries import DeviceQueries
 from backend.devices.releases import AppReleases
 from backend.devices.service import DeviceService
 from backend.duplicates.service import FollowService
+from backend.ledger.delays import DelayService
 from backend.ledger.service import Ledger
 from backend.media.evidence import MediaEvidence
 from backend.media.listing import MediaListing
@@ -214,6 +215,7 @@ def services_of(parts: Parts) -> Services:
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
         follows=FollowService(database, policy, clock),
         ledger=ledger,
+        ledger_delays=DelayService(database, policy, clock, new_uuid, secrets.token_bytes),
         work=work_of(database, policy, clock, new_uuid, reports),
         contacts=contacts_of(database, policy, clock, parts.transit),
         citizens=citizens_of(database, policy, clock, parts.keys, parts.settings.phones, queue_of(parts)),

@@ -20,6 +20,7 @@ from backend.deadlines import jobs as deadline_jobs
 from backend.deadlines.following import DeadlineFollowing
 from backend.deadlines.reminding import DeadlineReminders
 from backend.duplicates.jobs import FollowerNotices
+from backend.ledger import totals as ledger_totals
 from backend.media import jobs as media_jobs
 from backend.media.store import store_of
 from backend.notifications import jobs as notification_jobs
@@ -111,6 +112,7 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     export_jobs.register(app, export_jobs_of(database, policy, clock))
     work_jobs.register(app, work_upkeep_of(database, policy, notifications, clock))
     publishing.register(app, publishing.Publisher(database, policy, clock, new_uuid))
+    ledger_totals.register(app, ledger_totals.MonthTotals(database, policy, clock, new_uuid))
     housekeeping.register(app, settings, database, recorder, clock)
     if settings.media is not None:
         sweep = media_jobs.MediaSweep(database, store_of(settings.media), clock, new_uuid)

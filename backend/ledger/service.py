@@ -8,12 +8,12 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import text
 
-from backend.ledger.types import Entry, Purpose, Role, Subject, ledger_of
+from backend.ledger.types import Entry, Month, Purpose, Role, Subject, ledger_of
 from backend.reports.types import OpenedReport, UnitRef
 from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
 from foundation.errors import NotFound
-from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
+from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
 from foundation.ids import NewId, parse_report_code
 from foundation.paging import Page, PageRequest, Position
 from foundation.policy.engine import PolicyEngine
@@ -23,6 +23,7 @@ SETTLED = timedelta(seconds=10)
 """Entries of the last moments are not shown yet: a transaction of 5 s may still put one before them."""
 REMEMBERED = 10_000
 """Openings that this process knows to be noted."""
+MONTHS = 24
 NOTE = AuditEvent("report.open", activity=Activity.READ)
 READ = AuditEvent("ledger.read", activity=Activity.READ)
 _NOTE = text("SELECT ledger.note(:ids, :reports, :subject, :day, :at)")
@@ -31,6 +32,7 @@ SELECT id, shown_at, code, number, subject, role, unit_code, unit_name, day, pur
 FROM ledger.shown($1, $2, $3, $4, $5)
 """
 _OWN = "SELECT 1 FROM reports.report WHERE code = $1 AND citizen_id = $2"
+_MONTHS = "SELECT month, entries, digest FROM ledger.month ORDER BY month DESC LIMIT $1"
 
 _Known = tuple[UUID, UUID, Subject, date]
 
@@ -100,6 +102,12 @@ class Ledger:
             positions=tuple(Position(row["shown_at"], row["id"]) for row in shown),
             has_next=len(rows) > page.first,
         )
+
+    async def months(self, principal: Principal) -> tuple[Month, ...]:
+        """The newest 24 months of which everything is shown and whole. Anybody may know."""
+        async with self._database.read_scope(principal, READ) as scope:
+            rows = await scope.rows(_MONTHS, MONTHS)
+        return tuple(Month(row["month"], row["entries"], row["digest"]) for row in rows)
 
     def _remember(self, keys: dict[_Known, OpenedReport]) -> None:
         self._known |= dict.fromkeys(keys)

@@ -1,7 +1,7 @@
 """What the access ledger (sổ truy cập) hands out: typed, frozen values."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -63,3 +63,62 @@ class Entry:
 def ledger_of(citizen: UUID) -> Resource:
     """All entries about a citizen's reports, as the policies know them."""
     return Resource("Ledger", str(citizen), {"citizen": citizen_ref(citizen)})
+
+
+class DelayState(StrEnum):
+    """Where the delay of entries stands."""
+
+    ASKED = "asked"
+    """It waits for a second person."""
+    IN_FORCE = "in_force"
+    LIFTED = "lifted"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class DelayRule:
+    """By which law entries may be shown late, and how many days at most."""
+
+    code: str
+    name_vi: str
+    name_en: str
+    basis: str
+    most_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """An order: openings of a report by one unit are shown after `until`."""
+
+    code: str
+    report: str
+    unit: UnitRef
+    rule: str
+    case_number: str
+    state: DelayState
+    ordered_by: str
+    ordered_at: datetime
+    until: datetime
+    confirmed_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DelayChanged:
+    """What a change of a delay answers."""
+
+    code: str
+    state: DelayState
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Entries of a month that all are shown; `digest` is what the audit log has of it."""
+
+    month: date
+    entries: int
+    digest: str
+
+
+def access_ledger() -> Resource:
+    """The ledger of all, as the policies know it."""
+    return Resource("AccessLedger", "city", {})

@@ -19,6 +19,8 @@ PUBLIC = {
     "deadlines.rule_set": "reference data: what a report's countdown names",
     "deadlines.rule": "reference data",
     "deadlines.pause_reason": "reference data",
+    "ledger.delay_rule": "reference data: by which laws entries of the access ledger are shown late",
+    "ledger.month": "totals of months that are over, after the longest delay",
     "reports.legal_reason": "reference data: grounds of refusals",
     "tenancy.unit": "names and codes of the city's units are public; Party bodies have attacks of their own",
     "published.category": "made for everybody, hourly and rounded; written by backend_publisher alone",

@@ -24,6 +24,8 @@ NOT_PUBLIC = sorted(
         "AllUnits",
         "AppReleases",
         "Categories",
+        "LedgerDelayRules",
+        "LedgerMonths",
         "LegalReasons",
         "PauseReasons",
         "PublicFigures",

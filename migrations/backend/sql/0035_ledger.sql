@@ -17,14 +17,17 @@ INSERT INTO ledger.delay_rule (code, name_vi, name_en, basis, most_days) VALUES
 -- Openings of a report by one unit are shown after `until_at`. In force once a second person has confirmed it.
 CREATE TABLE ledger.delay (
   id uuid PRIMARY KEY,
+  code text NOT NULL UNIQUE CHECK (code ~ '^[0-9A-HJKMNP-TV-Z]{16}$'),
   report_id uuid NOT NULL REFERENCES reports.report ON DELETE RESTRICT,
   unit_id int NOT NULL REFERENCES tenancy.unit ON DELETE RESTRICT,
   rule text NOT NULL REFERENCES ledger.delay_rule ON DELETE RESTRICT,
   case_number text NOT NULL CHECK (length(case_number) BETWEEN 3 AND 40),
   ordered_by uuid NOT NULL REFERENCES tenancy.official ON DELETE RESTRICT,
+  ordered_name text NOT NULL CHECK (length(ordered_name) BETWEEN 1 AND 200),
   ordered_at timestamptz NOT NULL,
   until_at timestamptz NOT NULL CHECK (until_at > ordered_at AND until_at <= ordered_at + interval '90 days'),
   confirmed_by uuid REFERENCES tenancy.official ON DELETE RESTRICT CHECK (confirmed_by <> ordered_by),
+  confirmed_name text CHECK (length(confirmed_name) BETWEEN 1 AND 200),
   confirmed_at timestamptz,
   lifted_by uuid REFERENCES tenancy.official ON DELETE RESTRICT,
   lifted_at timestamptz,
@@ -32,6 +35,7 @@ CREATE TABLE ledger.delay (
   CHECK ((lifted_by IS NULL) = (lifted_at IS NULL))
 );
 CREATE INDEX delay_report ON ledger.delay (report_id, unit_id);
+CREATE INDEX delay_newest ON ledger.delay (ordered_at DESC, id DESC);
 
 -- Nobody's name: the audit log knows who. Never deleted, and changed in `shown_at` alone, by lifting a delay.
 CREATE TABLE ledger.entry (
@@ -59,6 +63,20 @@ CREATE INDEX entry_shown ON ledger.entry (report_id, shown_at, id);
 CREATE INDEX entry_day ON ledger.entry (day);
 CREATE INDEX entry_delay ON ledger.entry (delay_id) WHERE delay_id IS NOT NULL;
 
+-- What was there when a month was over, committed to the audit log. `checked_at`: after the longest delay it was found whole,
+-- and all of it shown; `differs_at`: it was not.
+CREATE TABLE ledger.month (
+  month date PRIMARY KEY CHECK (extract(day FROM month) = 1),
+  entries int NOT NULL CHECK (entries >= 0),
+  digest text NOT NULL CHECK (digest ~ '^[0-9a-f]{64}$'),
+  committed_at timestamptz NOT NULL,
+  checked_at timestamptz,
+  differs_at timestamptz,
+  CHECK (checked_at IS NULL OR differs_at IS NULL)
+);
+
+ALTER TABLE ledger.month ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ledger.month FORCE ROW LEVEL SECURITY;
 ALTER TABLE ledger.delay_rule ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger.delay_rule FORCE ROW LEVEL SECURITY;
 ALTER TABLE ledger.delay ENABLE ROW LEVEL SECURITY;
@@ -66,6 +84,7 @@ ALTER TABLE ledger.delay FORCE ROW LEVEL SECURITY;
 ALTER TABLE ledger.entry ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger.entry FORCE ROW LEVEL SECURITY;
 CREATE POLICY owner_all ON ledger.delay_rule TO backend_owner USING (true) WITH CHECK (true);
+CREATE POLICY owner_all ON ledger.month TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON ledger.delay TO backend_owner USING (true) WITH CHECK (true);
 CREATE POLICY owner_all ON ledger.entry TO backend_owner USING (true) WITH CHECK (true);
 
@@ -168,7 +187,71 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
   ORDER BY e.shown_at DESC, e.id DESC
 $$;
 
-REVOKE ALL ON FUNCTION ledger.shown_unit, ledger.put, ledger.note, ledger.note_contact, ledger.shown FROM PUBLIC;
-GRANT USAGE ON SCHEMA ledger TO backend_app, backend_city;
+-- Whether the principal operates the city's centre: who may order delays, beside what the policies say.
+CREATE FUNCTION ledger.operates() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT EXISTS (SELECT FROM tenancy.duty d
+    WHERE d.official_id = nullif(current_setting('ioc.subject', true), '')::uuid AND d.kind = 'city_operator'
+      AND d.from_day <= platform.today() AND (d.until_day IS NULL OR d.until_day >= platform.today()))
+$$;
+CREATE POLICY rule_read ON ledger.delay_rule FOR SELECT TO backend_app, backend_city USING (true);
+CREATE POLICY delay_read ON ledger.delay FOR SELECT TO backend_city USING ((SELECT ledger.operates()));
+CREATE POLICY delay_order ON ledger.delay FOR INSERT TO backend_city WITH CHECK (
+  (SELECT ledger.operates()) AND ordered_by = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid)
+  AND until_at <= ordered_at + (SELECT make_interval(days => r.most_days) FROM ledger.delay_rule r WHERE r.code = rule));
+CREATE POLICY delay_confirm ON ledger.delay FOR UPDATE TO backend_city USING (
+  (SELECT ledger.operates()) AND confirmed_by IS NULL AND lifted_by IS NULL
+  AND ordered_by <> (SELECT nullif(current_setting('ioc.subject', true), '')::uuid))
+  WITH CHECK (confirmed_by = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid));
+
+-- The end of a delay before its time: what it held back is shown from now on. Whether there was one.
+CREATE FUNCTION ledger.lift(a_code text, a_now timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  lifted uuid;
+BEGIN
+  IF NOT ledger.operates() THEN
+    RAISE EXCEPTION 'nobody to lift' USING ERRCODE = '42501';
+  END IF;
+  UPDATE ledger.delay d SET lifted_by = nullif(current_setting('ioc.subject', true), '')::uuid, lifted_at = a_now
+  WHERE d.code = a_code AND d.lifted_at IS NULL AND d.until_at > a_now RETURNING d.id INTO lifted;
+  UPDATE ledger.entry e SET shown_at = greatest(e.noted_at, a_now) WHERE e.delay_id = lifted AND e.shown_at > a_now;
+  RETURN lifted IS NOT NULL;
+END $$;
+
+-- Months that are over for a day and not committed yet, from the first entry on; empty ones among them.
+CREATE FUNCTION ledger.due_months(a_day date) RETURNS SETOF date
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT m::date FROM generate_series(
+    (SELECT date_trunc('month', min(e.day)::timestamp) FROM ledger.entry e),
+    date_trunc('month', a_day::timestamp - interval '1 day') - interval '1 month', interval '1 month') m
+  WHERE NOT EXISTS (SELECT FROM ledger.month x WHERE x.month = m::date) ORDER BY m LIMIT 24
+$$;
+-- How many entries a month has, SHA-256 of their leaves in order, and how many are not shown yet. A leaf is SHA-256 of the
+-- entry's salt and what its citizen sees of it.
+CREATE FUNCTION ledger.total(a_month date, a_now timestamptz) RETURNS TABLE (entries int, digest text, hidden int)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT count(*)::int, encode(sha256(coalesce(string_agg(x.leaf, ''::bytea ORDER BY x.leaf), ''::bytea)), 'hex'),
+    (count(*) FILTER (WHERE x.shown_at > a_now))::int
+  FROM (
+    SELECT e.shown_at, sha256(uuid_send(e.salt) || convert_to(
+      concat_ws('|', r.code, e.subject, e.role, u.code, e.day, e.purpose), 'UTF8')) AS leaf
+    FROM ledger.entry e JOIN tenancy.unit u ON u.id = e.shown_unit_id LEFT JOIN reports.report r ON r.id = e.report_id
+    WHERE e.day >= a_month AND e.day < a_month + interval '1 month') x
+$$;
+-- What is not whole or not shown yet is nobody's: its count would tell of delays.
+CREATE POLICY month_read ON ledger.month FOR SELECT TO backend_app, backend_city USING (checked_at IS NOT NULL);
+CREATE POLICY worker_months ON ledger.month TO backend_worker USING (true) WITH CHECK (true);
+
+REVOKE ALL ON FUNCTION ledger.shown_unit, ledger.put, ledger.note, ledger.note_contact, ledger.shown, ledger.operates,
+  ledger.lift, ledger.due_months, ledger.total FROM PUBLIC;
+GRANT USAGE ON SCHEMA ledger TO backend_app, backend_city, backend_worker;
 GRANT EXECUTE ON FUNCTION ledger.note TO backend_app, backend_city;
 GRANT EXECUTE ON FUNCTION ledger.shown TO backend_app;
+GRANT EXECUTE ON FUNCTION ledger.operates, ledger.lift TO backend_city;
+GRANT EXECUTE ON FUNCTION ledger.due_months, ledger.total TO backend_worker;
+GRANT SELECT ON ledger.delay_rule TO backend_app, backend_city;
+GRANT SELECT, INSERT (id, code, report_id, unit_id, rule, case_number, ordered_by, ordered_name, ordered_at, until_at),
+  UPDATE (confirmed_by, confirmed_name, confirmed_at) ON ledger.delay TO backend_city;
+GRANT SELECT ON ledger.month TO backend_app, backend_city, backend_worker;
+GRANT INSERT (month, entries, digest, committed_at), UPDATE (checked_at, differs_at) ON ledger.month TO backend_worker;

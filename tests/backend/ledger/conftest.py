@@ -1,15 +1,18 @@
 """The access ledger on the tests' world."""
 
+import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from backend.ledger.delays import DelayService
 from backend.ledger.service import SETTLED, Ledger
+from backend.ledger.totals import MonthTotals
 from backend.ledger.types import Entry
 from backend.reports.queries import ReportQueries
-from foundation.identity.principal import CitizenPrincipal
+from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
 from foundation.ids import new_uuid
 from foundation.paging import PageRequest
 from foundation.policy.engine import PolicyEngine
@@ -25,6 +28,8 @@ class Rig:
     database: Database
     ledger: Ledger
     queries: ReportQueries
+    delays: DelayService
+    totals: MonthTotals
     code: str
 
     async def citizen(self, subject: str = "lan") -> CitizenPrincipal:
@@ -43,6 +48,28 @@ class Rig:
         self.world.clock.advance(SETTLED)
         page = await self.ledger.mine(await self.citizen(subject), PageRequest(100), code)
         return list(reversed(page.items))
+
+    async def operators(self) -> tuple[OfficialPrincipal, OfficialPrincipal]:
+        """Quang and Son, who operate the city's centre."""
+        son = await self.world.official("son")
+        self.rows(
+            "INSERT INTO tenancy.duty (id, official_id, unit_id, kind, from_day)"
+            " VALUES (%s, %s, %s, 'city_operator', date '2026-01-01') ON CONFLICT DO NOTHING",
+            new_uuid(),
+            son.official_id,
+            son.unit_id,
+        )
+        return await self.world.official("quang"), await self.world.official("son")
+
+    def events(self, like: str) -> list[tuple[str, str | None, str | None, str | None]]:
+        """Action, resource, purpose and case of audit events, in order."""
+        return self.rows(
+            "SELECT line::jsonb #>> '{unmapped,action}', line::jsonb #>> '{unmapped,resource}',"
+            " line::jsonb #>> '{unmapped,purpose}', line::jsonb #>> '{unmapped,case}' FROM audit.event"
+            " WHERE line::jsonb #>> '{unmapped,action}' LIKE %s"
+            " AND line::jsonb #>> '{unmapped,decision}' = 'allow' ORDER BY xid, id",
+            like,
+        )
 
     def staff(self, unit: str, people: int) -> None:
         """Officials with a duty in a unit, none of whom anybody else counts."""
@@ -75,4 +102,7 @@ async def rig(world: World, database: Database) -> Rig:
     policy = PolicyEngine.load(POLICIES)
     ledger = Ledger(world.database, policy, world.clock, new_uuid)
     queries = ReportQueries(world.database, policy, world.clock, openings=ledger)
-    return Rig(world, database, ledger, queries, (await world.submitted()).code)
+    delays = DelayService(world.database, policy, world.clock, new_uuid, secrets.token_bytes)
+    totals = MonthTotals(world.worker_database, policy, world.clock, new_uuid)
+    code = (await world.submitted()).code
+    return Rig(world, database, ledger, queries, delays, totals, code)
