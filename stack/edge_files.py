@@ -46,6 +46,8 @@ class EdgeLimits:
     graphql_burst: int = 200
     upload_rate: int = 10
     upload_burst: int = 50
+    media_rate: int = 100
+    media_burst: int = 300
     channel_rate: int = 50
     channel_burst: int = 100
     identity_rate: int = 30

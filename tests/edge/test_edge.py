@@ -43,6 +43,8 @@ def narrow() -> Iterator[Rig]:
         identity_burst=2,
         upload_rate=1,
         upload_burst=2,
+        media_rate=1,
+        media_burst=2,
         connections=3,
         header_seconds=1,
         body_seconds=1,
@@ -172,17 +174,41 @@ def test_certificate_of_another_authority_behind_the_edge_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "network"),
-    [("/graphql", "127.0.11.1"), ("/media", "127.0.12.1")],
+    ("method", "path", "network"),
+    [
+        ("GET", "/graphql", "127.0.11.1"),
+        ("POST", "/media", "127.0.12.1"),
+        ("GET", "/media/AbCd_-12", "127.0.16.1"),
+    ],
 )
-def test_network_above_its_rate_must_wait_and_others_need_not(narrow: Rig, path: str, network: str) -> None:
+def test_network_above_its_rate_must_wait_and_others_need_not(
+    narrow: Rig, method: str, path: str, network: str
+) -> None:
     with narrow.client(network) as client, narrow.client("127.0.13.1") as other:
-        statuses = [client.get(narrow.url + path).status_code for _ in range(4)]
-        answer = client.get(narrow.url + path)
+        statuses = [client.request(method, narrow.url + path).status_code for _ in range(4)]
+        answer = client.request(method, narrow.url + path)
         assert statuses == [200, 200, 200, 429]
         assert answer.headers["retry-after"] == "1"
         assert answer.json()["errors"][0]["extensions"]["code"] == "edge.too_many"
-        assert other.get(narrow.url + path).status_code == 200
+        assert other.request(method, narrow.url + path).status_code == 200
+
+
+def test_photos_of_a_list_are_read_at_once_and_take_no_upload_away(rig: Rig) -> None:
+    """A screen of thumbnails, or a carrier's network: more than uploads may be."""
+    limits = rig.edge.limits
+    reads = limits.upload_burst + 10 * limits.upload_rate
+    with rig.client("127.0.17.1") as client:
+        read = [client.get(f"{rig.url}/media/AbCd_-12").status_code for _ in range(reads)]
+        looked = client.head(f"{rig.url}/media/AbCd_-12").status_code
+        sent = [client.post(f"{rig.url}/media").status_code for _ in range(limits.upload_burst)]
+    assert (set(read), looked, set(sent)) == ({200}, 200, {200})
+
+
+def test_network_that_sends_no_more_may_still_read(narrow: Rig) -> None:
+    with narrow.client("127.0.18.1") as client:
+        sent = [client.post(f"{narrow.url}/media").status_code for _ in range(4)]
+        read = client.get(f"{narrow.url}/media/AbCd_-12").status_code
+    assert (sent, read) == ([200, 200, 200, 429], 200)
 
 
 def test_addresses_of_one_network_share_its_rate(narrow: Rig) -> None:
