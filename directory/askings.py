@@ -6,10 +6,18 @@ nothing.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from directory.errors import AskingInvalid, Delayed
-from directory.mutations import FIRST_OF_RESET, RECOVERY, SECOND_OF_RESET, Contract, Said, check_said
+from directory.mutations import (
+    FIRST_OF_RESET,
+    RECOVERY,
+    SECOND_OF_RESET,
+    Contract,
+    Parameters,
+    Said,
+    check_said,
+)
 from directory.requests import Request
 from foundation.directory_queue import Asking, Operation
 from foundation.errors import Refusal
@@ -83,18 +91,18 @@ class Words:
         return Word(session, proof.jti, self._contract.said(asking.body), digest_of(asking.body))
 
 
-def check_words(words: Sequence[Word], request: Request) -> bool:
-    """Raise AskingInvalid unless the officers asked for this; whether parameters are to be vouched for."""
+def check_words(words: Sequence[Word], request: Request) -> Parameters:
+    """How the officers said the parameters. Raises AskingInvalid unless they asked for this."""
     if request.operation is Operation.OFFICIAL_RESET:
         _check_reset(words, request)
-        return False
+        return Parameters.SAID
     if request.operation is Operation.CITIZEN_RESET:
         _check_recovery(words, request)
-        return False
+        return Parameters.SAID
     # Each one is checked: no `any` over a generator, which stops at the first.
     asked = (request.operation, request.target, request.parameters)
-    vouched = [check_said(word.said, *asked) for word in words]
-    return True in vouched
+    found = [check_said(word.said, *asked) for word in words]
+    return Parameters.TO_BE_VOUCHED if Parameters.TO_BE_VOUCHED in found else Parameters.SAID
 
 
 def _check_reset(words: Sequence[Word], request: Request) -> None:
@@ -120,9 +128,6 @@ def _check_recovery(words: Sequence[Word], request: Request) -> None:
 def _signed_at(proof: str) -> datetime:
     """The proof's own moment, before its signature is checked against it."""
     try:
-        issued = jose.unverified_payload_of(proof).get("iat")
+        return jose.moment_of(jose.unverified_payload_of(proof).get("iat"))
     except (jose.NotJose, IndexError) as error:
         raise AskingInvalid from error
-    if not isinstance(issued, int) or isinstance(issued, bool) or not 0 <= issued < 2**40:
-        raise AskingInvalid
-    return datetime.fromtimestamp(issued, UTC)

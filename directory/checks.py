@@ -10,6 +10,7 @@ from uuid import UUID
 from directory.askings import Word, Words, check_words
 from directory.errors import AskerNotEntitled, AskingInvalid, Protected, UnknownTarget
 from directory.keycloak_admin import ClearedRealm, Realm
+from directory.mutations import Parameters
 from directory.numbers import settled_number, verified_number
 from directory.requests import Request
 from directory.store import Store
@@ -51,7 +52,8 @@ class Entitlement:
             return
         words = await self._words.of(request)
         digest = _digest(request.parameters)
-        to_be_vouched = check_words(words, request)
+        parameters = check_words(words, request)
+        to_be_vouched = parameters is Parameters.TO_BE_VOUCHED
         if to_be_vouched and not await self._store.is_vouched(request.target, digest):
             raise AskingInvalid
         if request.operation is Operation.CITIZEN_RESET:

@@ -8,6 +8,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,15 @@ def _words(value: Any) -> str:
 
 def _small(value: Any) -> str:
     return _words(value).lower()
+
+
+class Parameters(Enum):
+    """How the parameters of a request were said."""
+
+    SAID = "said"
+    """In full, by this very word."""
+    TO_BE_VOUCHED = "to be vouched"
+    """Not at all: they must be those that an earlier request for this target said in full."""
 
 
 Normal = Callable[[Any], str]
@@ -92,21 +102,21 @@ class Said:
         return _code(self.given.get(name))
 
 
-def check_said(said: Said, operation: Operation, target: str, parameters: Mapping[str, Any]) -> bool:
-    """Raise AskingInvalid unless the device said this; whether the parameters are to be vouched for."""
+def check_said(said: Said, operation: Operation, target: str, parameters: Mapping[str, Any]) -> Parameters:
+    """How the device said the parameters. Raises AskingInvalid unless it said this."""
     meaning = MEANINGS.get(said.field)
     if meaning is None or meaning.operation is not operation:
         raise AskingInvalid
     if meaning.target is not None and said.target(meaning.target) != target:
         raise AskingInvalid
     if meaning.vouched:
-        return True
+        return Parameters.TO_BE_VOUCHED
     if parameters.keys() != meaning.parameters.keys():
         raise AskingInvalid
     for name, (source, normal) in meaning.parameters.items():
         if normal(said.given.get(source)) != normal(parameters[name]):
             raise AskingInvalid
-    return False
+    return Parameters.SAID
 
 
 class Contract:

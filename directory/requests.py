@@ -1,9 +1,10 @@
 """Requests as they were signed: which process may ask what, and is this row what it signed?"""
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from foundation.settings import SignerSettings, read_secret
 
 SKEW = timedelta(seconds=60)
 """How far the signed moment may lie from the one at which the row was written, which no caller can choose."""
+
+_JOB = re.compile(r"[a-z][a-z_]{0,39}(?:\.[a-z][a-z_]{0,39})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Signers:
             raise Forged
         parameters = claims.get("params")
         then = claims.get("then")
-        if not isinstance(parameters, dict) or not (then is None or isinstance(then, str)):
+        if not isinstance(parameters, dict) or not (then is None or _is_job(then)):
             raise Forged
         _check_askings(claims.get("asked"), row.askings)
         if RULES[operation].of(row.signer) != len(row.askings):
@@ -145,7 +148,12 @@ def _check_askings(said: Any, askings: Sequence[Asking]) -> None:
             raise Forged
 
 
+def _is_job(then: Any) -> bool:
+    return isinstance(then, str) and _JOB.fullmatch(then) is not None
+
+
 def _moment(value: Any) -> datetime:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**40:
-        raise Forged
-    return datetime.fromtimestamp(value, UTC)
+    try:
+        return jose.moment_of(value)
+    except jose.NotJose as error:
+        raise Forged from error

@@ -102,7 +102,14 @@ class Worker:
                 structlog.contextvars.bound_contextvars(request=str(row.id), operation=row.operation),
                 traces.root("directory request", kind=SpanKind.CONSUMER, ioc_action=row.operation),
             ):
-                await self._take_up(row)
+                try:
+                    await self._take_up(row)
+                except Exception:
+                    # Whatever the row brings about, be it a fault of the database: it ends no process, and
+                    # the others have their turn. With the database away this raises, too, and all wait.
+                    metrics.DIRECTORY_FAULTS.inc()
+                    log.exception("request_failed")
+                    await self._put_off(row, "fault")
             return True
 
     async def alarm(self) -> int:
@@ -118,21 +125,35 @@ class Worker:
         return len(late)
 
     async def _take_up(self, row: Row) -> None:
+        if row.give_up:
+            await self._refuse(row, self._signed(row), GivenUp())
+            return
         request: Request | None = None
         try:
-            # Even what an operator gives up is told to nobody whom the signature does not name.
             request = self._signers.verified(row, self._clock.now())
-            if row.give_up:
-                raise GivenUp
             result = await self._done(request)
         except Delayed as delay:
-            pause = min(FIRST_PAUSE * 2 ** min(row.attempts, 16), LONGEST_PAUSE)
-            await self._store.put_off(row.id, delay.fault, pause)
-            log.warning("request_delayed", fault=delay.fault, next_try_seconds=pause.total_seconds())
+            await self._put_off(row, delay.fault)
         except Refused as refusal:
             await self._refuse(row, request, refusal)
         else:
             await self._finish(row, request, result)
+
+    def _signed(self, row: Row) -> Request | None:
+        """What was signed; None when that can't be told, whyever: an operator's word needs no good row.
+
+        Even what is given up is told to nobody whom the signature does not name.
+        """
+        try:
+            return self._signers.verified(row, self._clock.now())
+        except Exception as error:
+            log.warning("request_unreadable", fault=type(error).__name__)
+            return None
+
+    async def _put_off(self, row: Row, fault: str) -> None:
+        pause = min(FIRST_PAUSE * 2 ** min(row.attempts, 16), LONGEST_PAUSE)
+        await self._store.put_off(row.id, fault, pause)
+        log.warning("request_delayed", fault=fault, next_try_seconds=pause.total_seconds())
 
     async def _done(self, request: Request) -> Result:
         run = self._operations.get(request.operation)

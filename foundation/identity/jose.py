@@ -1,6 +1,7 @@
 """The one place that reads JWS: compact form, ES256 only, duplicate members refused; joserfc verifies."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from joserfc import jws, jwt
@@ -11,6 +12,8 @@ from foundation.errors import InvalidInput
 from foundation.ids import unb64u
 
 ALGORITHM = "ES256"
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999; `datetime` has no later one."""
 
 
 class NotJose(Exception):
@@ -42,6 +45,13 @@ def verified_payload_of(compact: str, key: ECKey) -> dict[str, Any]:
     except (JoseError, ValueError) as error:
         raise NotJose("the signature is not valid") from error
     return unverified_payload_of(compact)
+
+
+def moment_of(value: object) -> datetime:
+    """The moment of a claim such as `iat` (RFC 7519, 2: NumericDate, whole seconds). Raises NotJose."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LAST_SECOND:
+        raise NotJose("not a moment")
+    return datetime.fromtimestamp(value, UTC)
 
 
 def sign(header: dict[str, Any], claims: dict[str, Any], key: ECKey) -> str:

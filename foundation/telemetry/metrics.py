@@ -155,6 +155,7 @@ DIRECTORY_READ = _gauge(
     "directory_read_timestamp_seconds", "When the directory's queue was last counted", several="livemax"
 )
 DIRECTORY_DONE = _counter("directory_requests_done", "Requests that ended, by outcome", "outcome")
+DIRECTORY_FAULTS = _counter("directory_faults", "Attempts at requests that ended by a fault nobody foresaw")
 EVENTS_READ = _gauge(
     "keycloak_events_read_timestamp_seconds",
     "When Keycloak's events were last read, by realm and kind",

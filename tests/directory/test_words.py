@@ -11,6 +11,7 @@ from directory.errors import AskingInvalid
 from directory.mutations import Contract
 from directory.requests import Request
 from foundation.directory_queue import Asking, Operation
+from foundation.identity import jose
 from foundation.identity.body_proofs import digest_of
 from foundation.ids import new_uuid
 from stack.home import ROOT
@@ -58,6 +59,13 @@ async def test_first_of_two_may_have_waited_for_the_second() -> None:
 async def test_word_of_a_citizen_is_refused() -> None:
     with pytest.raises(AskingInvalid):
         await WORDS.of(request(timedelta(0), asking(world.citizen_token())))
+
+
+@pytest.mark.parametrize("issued", [2**39, 253402300800, -1])
+async def test_word_of_a_year_that_there_is_not_is_refused(issued: int) -> None:
+    proof = jose.sign({}, {"iat": issued}, world.DEVICE)
+    with pytest.raises(AskingInvalid):
+        await WORDS.of(request(timedelta(0), Asking(BODY, world.official_token(), proof)))
 
 
 async def test_word_for_another_origin_is_refused() -> None:
