@@ -1,11 +1,12 @@
 """What the worker does with officials by the clock, and what it is told of the directory."""
 
-from dataclasses import replace
-from datetime import date, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from backend.officials.service import DIRECTORY_DONE
 from backend.officials.store import Noted, note_change
@@ -14,9 +15,9 @@ from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
 from foundation.directory_queue import DirectoryQueue, Operation
 from foundation.identity.principal import Origin, SystemPrincipal
-from foundation.ids import NewId
+from foundation.ids import NewId, same_uuid
 from foundation.policy.engine import PolicyEngine
-from foundation.recording import Activity, AuditEvent
+from foundation.recording import Activity, AlreadyRecorded, AuditEvent
 
 IDLE = timedelta(days=45)
 REVIEW_LIFE = timedelta(days=30)
@@ -24,28 +25,28 @@ REVIEW_LIFE = timedelta(days=30)
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
 BATCH = 500
 """Of a list in one transaction, which may take 5 s."""
+_WEEK = 7 * 86_400_000
+_FIRST_MONDAY = 4 * 86_400_000 - 7 * 3_600_000
+"""1970-01-05 00:00 in Ha Noi; milliseconds, as in a uuidv7."""
 IDLE_JOB, REVIEW_JOB, FOLLOW_JOB = "officials_idle", "officials_review", "organisations_follow"
 
-_IDLE = text(
-    """
-    SELECT o.id FROM tenancy.official o
-    WHERE o.state IN ('invited', 'active')
-      AND coalesce(o.last_active_day, o.activated_on, o.created_on) < cast(:day AS date)
-      -- Back from a suspension: a whole term to sign in again.
-      AND NOT EXISTS (SELECT FROM tenancy.official_change c WHERE c.official_id = o.id
-                      AND c.kind IN ('reinstated', 'invited_again') AND c.at >= :moment)
-    ORDER BY o.id
-    """
-)
-_LOCK = text(
-    """
+_IS_IDLE = """
+  o.state IN ('invited', 'active')
+  AND coalesce(o.last_active_day, o.activated_on, o.created_on) < cast(:day AS date)
+  -- Back from a suspension: a whole term to sign in again.
+  AND NOT EXISTS (SELECT FROM tenancy.official_change c WHERE c.official_id = o.id
+                  AND c.kind IN ('reinstated', 'invited_again') AND c.at >= :moment)
+"""
+_IDLE = text(f"SELECT o.id FROM tenancy.official o WHERE {_IS_IDLE} ORDER BY o.id")  # noqa: S608 - a constant
+# Apart from what is read next: a statement that has waited for the lock sees other tables as before its wait.
+_LOCK = text("SELECT id FROM tenancy.official WHERE id = :id FOR UPDATE")
+_LOCKED = text(
+    f"""
     SELECT o.id, o.code, o.issuer, o.subject, o.state, o.version,
            tenancy.unit_code_of(o.unit_id) AS unit_code,
            tenancy.whole_path_of(o.unit_id) AS unit_path
-    FROM tenancy.official o
-    WHERE o.id = :id AND o.state IN ('invited', 'active')
-      AND coalesce(o.last_active_day, o.activated_on, o.created_on) < cast(:day AS date) FOR UPDATE OF o
-    """
+    FROM tenancy.official o WHERE o.id = :id AND {_IS_IDLE}
+    """  # noqa: S608 - a constant
 )
 _SUSPEND = text("UPDATE tenancy.official SET state = 'suspended', version = version + 1 WHERE id = :id")
 _END_SESSIONS = text(
@@ -85,6 +86,14 @@ _ENDED_REQUEST = text(
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Who was last here before `day`, and has not been let in again since `moment`."""
+
+    day: date
+    moment: datetime
+
+
 class OfficialUpkeep:
     """Every method may run twice or late without harm."""
 
@@ -103,12 +112,20 @@ class OfficialUpkeep:
         self._new_id = new_id
 
     async def disable_idle(self) -> int:
-        """Suspend who has not signed in for 45 days, or never took up an invitation; how many."""
-        before = self._today() - IDLE
+        """Suspend who has not signed in for 45 days, or never took up an invitation; how many.
+
+        Whose suspension fails keeps no other from it; the log says who.
+        """
+        idle = Idle(self._today() - IDLE, self._clock.now() - IDLE)
         async with self._database.unscoped() as connection:
-            given = {"day": before, "moment": self._clock.now() - IDLE}
-            found = (await connection.execute(_IDLE, given)).scalars().all()
-        return sum([await self._suspend(official_id, before) for official_id in found])
+            found = (await connection.execute(_IDLE, asdict(idle))).scalars().all()
+        suspended = 0
+        for official_id in found:
+            try:
+                suspended += await self._suspend(official_id, idle)
+            except Exception:
+                log.exception("idle_not_suspended", official=str(official_id))
+        return suspended
 
     async def make_reviews(self) -> int:
         """Put everybody on this quarter's list who was there when it began; how many are new on it."""
@@ -137,17 +154,11 @@ class OfficialUpkeep:
         return len(rows)
 
     async def remind(self) -> int:
-        """Tell by an event which units still have open reviews; how many."""
+        """Tell by an event which units still have open reviews, each once a week; how many."""
         quarter = quarter_of(self._today())
-        event = AuditEvent("official.remind_review", activity=Activity.READ)
-        async with self._database.unit_of_work(self._job(REVIEW_JOB), event) as work:
-            rows = (await work.connection.execute(_OPEN, {"quarter": quarter})).all()
-            for row in rows:
-                log.warning("reviews_open", quarter=quarter, unit=row.unit_code, number=row.number)
-                await work.record(replace(event, unit=row.unit_code))
-            if rows:
-                await work.commit()
-        return len(rows)
+        async with self._database.unscoped() as connection:
+            rows = (await connection.execute(_OPEN, {"quarter": quarter})).all()
+        return sum([await self._remind(row, quarter) for row in rows])
 
     async def forget_resets(self) -> int:
         """Forget what officers' devices sent for resets that nobody confirmed in time; how many."""
@@ -170,28 +181,53 @@ class OfficialUpkeep:
 
     async def directory_done(self, request: UUID) -> None:
         """Note in the official's history and as an event what became of a request."""
+        try:
+            await self._note_end(request)
+        except AlreadyRecorded:
+            log.info("directory_told_before", request=str(request))
+
+    async def _note_end(self, request: UUID) -> None:
         event = AuditEvent("official.follow")
         async with self._database.unit_of_work(self._job(FOLLOW_JOB), event) as work:
             row = (await work.connection.execute(_ENDED_REQUEST, {"request": request})).one_or_none()
             if row is None:
                 raise LookupError(f"no request {request}")
+            if row.state == "waiting":
+                return
             if row.state == "refused":
                 log.error("directory_refused", operation=row.operation, official=row.code, code=row.refusal)
                 noted = Noted("directory_refused", f"{row.operation}: {row.refusal}")
                 await note_change(work, row.official_id, row.version, noted, self._new_id, self._clock.now())
             await work.record(
                 AuditEvent(
-                    f"{row.operation}.{row.state}", resource=f"official:{row.code}", unit=row.unit_code
+                    f"{row.operation}.{row.state}",
+                    resource=f"official:{row.code}",
+                    unit=row.unit_code,
+                    id=same_uuid(request, "officials.directory_done"),
                 )
             )
             await work.commit()
 
-    async def _suspend(self, official_id: UUID, before: date) -> bool:
+    async def _remind(self, row: Row[Any], quarter: str) -> bool:
+        """Tell of one unit, unless that was done this week; whether it was told."""
+        told = same_uuid(_beginning_of_week(self._new_id()), f"officials.remind {quarter} {row.unit_code}")
+        event = AuditEvent("official.remind_review", activity=Activity.READ, unit=row.unit_code, id=told)
+        try:
+            async with self._database.unit_of_work(self._job(REVIEW_JOB), event) as work:
+                await work.record(event)
+                await work.commit()
+        except AlreadyRecorded:
+            return False
+        log.warning("reviews_open", quarter=quarter, unit=row.unit_code, number=row.number)
+        return True
+
+    async def _suspend(self, official_id: UUID, idle: Idle) -> bool:
         """Suspend one, unless he has come back meanwhile; whether he was suspended."""
         event, now = AuditEvent("official.disable_idle"), self._clock.now()
         async with self._database.unit_of_work(self._job(IDLE_JOB), event) as work:
-            given = {"id": official_id, "day": before}
-            row = (await work.connection.execute(_LOCK, given)).one_or_none()
+            await work.connection.execute(_LOCK, {"id": official_id})
+            given = {"id": official_id, **asdict(idle)}
+            row = (await work.connection.execute(_LOCKED, given)).one_or_none()
             if row is None:
                 return False
             work.intent = replace(event, resource=f"official:{row.code}", unit=row.unit_code)
@@ -217,3 +253,9 @@ class OfficialUpkeep:
 
 def _beginning_of_quarter(day: date) -> date:
     return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+
+
+def _beginning_of_week(moment: UUID) -> UUID:
+    """The first millisecond of the week in Ha Noi that a uuidv7 is of, as the lowest uuid of that moment."""
+    milliseconds = moment.int >> 80
+    return UUID(int=milliseconds - (milliseconds - _FIRST_MONDAY) % _WEEK << 80)

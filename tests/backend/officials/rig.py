@@ -119,7 +119,7 @@ class Rig:
 
     def events(self) -> list[tuple[str, str | None]]:
         """(action, refusal) of what was recorded about officials, in order."""
-        lines = [json.loads(row[0]) for row in self.look("SELECT line FROM audit.event ORDER BY id")]
+        lines = [json.loads(row[0]) for row in self.look("SELECT line FROM audit.event ORDER BY xid, id")]
         return [_told(line) for line in lines if _told(line)[0].startswith(("official.", "organisation."))]
 
     def history(self, code: str) -> list[tuple[str, str]]:

@@ -7,7 +7,9 @@ import pytest
 
 from backend.officials.errors import NotOnReview
 from backend.officials.types import OfficialState, ReviewDecision
+from backend.officials.upkeep import Idle
 from foundation.errors import Forbidden, InvalidInput, NotFound
+from foundation.ids import new_uuid
 from tests.backend.officials.rig import ASKING, Rig
 from tests.backend.world import HOAN_KIEM, key
 
@@ -67,6 +69,39 @@ async def test_invitation_that_nobody_took_up_is_suspended(rig: Rig) -> None:
     rig.world.clock.advance(timedelta(days=46))
     rig.do("UPDATE tenancy.official SET last_active_day = '2027-01-09' WHERE code <> %s", made.code)
     assert await rig.upkeep.disable_idle() == 1
+
+
+async def test_official_whose_suspension_fails_keeps_no_other_from_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen(rig, OLD, "Minh", "Dũng")
+    suspend, tried = rig.upkeep._suspend, []
+
+    async def failing_first(official_id: UUID, idle: Idle) -> bool:
+        tried.append(official_id)
+        if len(tried) == 1:
+            raise RuntimeError("a fault of this one")
+        return await suspend(official_id, idle)
+
+    monkeypatch.setattr(rig.upkeep, "_suspend", failing_first)
+    assert (await rig.upkeep.disable_idle(), len(tried)) == (1, 2)
+
+
+async def test_who_is_invited_again_meanwhile_is_not_suspended(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await rig.invited()
+    rig.world.clock.advance(timedelta(days=46))
+    rig.do("UPDATE tenancy.official SET last_active_day = '2027-01-09' WHERE code <> %s", made.code)
+    suspend = rig.upkeep._suspend
+
+    async def invited_first(official_id: UUID, idle: Idle) -> bool:
+        await rig.officials.resend(await rig.world.official("yen"), made.code, ASKING, key())
+        return await suspend(official_id, idle)
+
+    monkeypatch.setattr(rig.upkeep, "_suspend", invited_first)
+    assert await rig.upkeep.disable_idle() == 0
+    assert (await rig.account(made.code)).state is OfficialState.INVITED
 
 
 async def test_worker_can_not_reinstate(rig: Rig) -> None:
@@ -148,6 +183,17 @@ async def test_units_with_open_reviews_are_reminded(rig: Rig) -> None:
     assert [action for action, _ in rig.events()[before:]] == ["official.remind_review"] * 5
 
 
+async def test_units_are_reminded_once_a_week(rig: Rig) -> None:
+    await made(rig)
+    before, now = len(rig.events()), new_uuid()
+    rig.upkeep._new_id = lambda: now
+    assert (await rig.upkeep.remind(), await rig.upkeep.remind()) == (5, 0)
+    assert len(rig.events()) - before == 5
+    later = UUID(int=now.int + (7 * 86_400_000 << 80))
+    rig.upkeep._new_id = lambda: later
+    assert await rig.upkeep.remind() == 5
+
+
 async def test_organisation_follows_its_unit(rig: Rig) -> None:
     await rig.upkeep.follow(HOAN_KIEM)
     assert rig.requests() == [("organisation.put", HOAN_KIEM, {"name": "Phường Hoàn Kiếm", "enabled": True})]
@@ -195,6 +241,27 @@ async def test_refused_request_is_in_the_history_and_shown(rig: Rig) -> None:
     ]
     assert rig.history(official.code)[-1] == ("directory_refused", "organisations_follow")
     assert rig.events()[-1] == ("official.create.refused", None)
+
+
+@pytest.mark.parametrize(("state", "code"), [("done", None), ("refused", "directory.username_taken")])
+async def test_end_of_a_request_is_told_once(rig: Rig, state: str, code: str | None) -> None:
+    """The worker was killed after its commit, and the job runs again."""
+    official = await rig.invited()
+    request = ended(rig, state, code)
+    await rig.upkeep.directory_done(request)
+    told = (rig.events(), rig.history(official.code))
+    await rig.upkeep.directory_done(request)
+    assert (rig.events(), rig.history(official.code)) == told
+
+
+async def test_request_that_still_waits_is_told_of_when_it_ends(rig: Rig) -> None:
+    await rig.invited()
+    (request,) = rig.look("SELECT id FROM directory.request")[0]
+    before = rig.events()
+    await rig.upkeep.directory_done(request)
+    assert rig.events() == before
+    await rig.upkeep.directory_done(ended(rig, "done"))
+    assert ("official.create.done", None) in rig.events()
 
 
 async def test_request_of_nobody_is_a_fault(rig: Rig) -> None:
