@@ -49,8 +49,8 @@ class _Gateway(OpenGateway):
     async def again(self, parts: Any, origin: Origin) -> Principal:
         return await self.authenticate(parts, origin)
 
-    async def stays(self, parts: Any, principal: Principal) -> bool:
-        return True
+    async def stays(self, parts: Any, principal: Principal) -> None:
+        """For ever."""
 
 
 def create_app() -> Litestar:

@@ -75,7 +75,9 @@ class Gateway(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
+class Reply:
+    """One answer: status, body, headers of its own."""
+
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -157,19 +159,19 @@ class GraphQLEndpoint:
                 reply = await self._reply(scope, receive, headers, parts, seen)
             except Exception:
                 log.exception("request_failed")
-                reply = _refusal_reply(
+                reply = refusal_reply(
                     HTTPStatus.INTERNAL_SERVER_ERROR,
-                    error_of(INTERNAL, INTERNAL_MESSAGES[parts.language], parts.request_id),
+                    [error_of(INTERNAL, INTERNAL_MESSAGES[parts.language], parts.request_id)],
                 )
             seen.count(reply.status, began)
             span.tell(
                 ioc_operation=metrics.OPERATIONS.of(seen.operation), http_response_status_code=reply.status
             )
-        await _send(send, reply, parts.request_id, without_body=scope["method"] == "HEAD")
+        await send_reply(send, reply, parts.request_id, without_body=scope["method"] == "HEAD")
 
     async def _reply(
         self, scope: HTTPScope, receive: Receive, headers: Headers, parts: RequestParts, seen: Seen
-    ) -> _Reply:
+    ) -> Reply:
         origin = self._gateway.origin_of(parts)
         call = _Call(parts, origin, AnonymousPrincipal(origin), seen=seen)
         try:
@@ -192,7 +194,7 @@ class GraphQLEndpoint:
                 return await self._answer(call, document, request, headers)
         except RequestRefused as refusal:
             await self._gateway.refused(call.principal, AuditEvent(ACTION, activity=Activity.READ), refusal)
-            shown = _shown(refusal, parts, **refusal.details)
+            shown = shown_of(refusal, parts)
             return _request_error(call, refusal.status, [shown], in_200=refusal.in_200)
         except DocumentInvalid as invalid:
             errors = [error_of(invalid.code, error.message, parts.request_id) for error in invalid.errors]
@@ -201,9 +203,9 @@ class GraphQLEndpoint:
             # No refusal of a person, and the log's database may be what is slow: not recorded.
             log.warning("request_timed_out", seconds=self._limits.seconds)
             seen.outcome = "cut"
-            return _refusal_reply(cut.status, _shown(cut, parts), {"retry-after": "1"})
+            return refusal_reply(cut.status, [shown_of(cut, parts)], {"retry-after": "1"})
         except Refusal as refusal:
-            return _not_let_in(refusal, parts)
+            return not_let_in(refusal, parts)
 
     async def _request(
         self, scope: HTTPScope, receive: Receive, headers: Headers, call: _Call
@@ -243,7 +245,7 @@ class GraphQLEndpoint:
 
     async def _answer(
         self, call: _Call, document: Document, request: GraphQLRequest, headers: Headers
-    ) -> _Reply:
+    ) -> Reply:
         _check_operation_name(document, request.operation_name)
         cost = document.cost.of(request.variables)
         if cost > self._limits.cost:
@@ -273,7 +275,7 @@ class GraphQLEndpoint:
         shown = {"content-type": _content_type(call.media_type)}
         if call.parts.method == "GET" and not call.parts.authorization and "errors" not in answer.body:
             return _cacheable(body, shown, headers.one("if-none-match"))
-        return _Reply(HTTPStatus.OK, body, shown)
+        return Reply(HTTPStatus.OK, body, shown)
 
 
 def parts_of(scope: HTTPScope | WebSocketScope, headers: Headers, request_id: str, path: str) -> RequestParts:
@@ -315,42 +317,50 @@ def _resource(document: Document) -> str:
     return f"document:{document.id.removeprefix('sha256:')}"
 
 
-def _shown(refusal: Refusal, parts: RequestParts, **extensions: str | int | None) -> dict[str, Any]:
-    return error_of(refusal.code, refusal.message(parts.language), parts.request_id, **extensions)
+def shown_of(refusal: Refusal, parts: RequestParts) -> dict[str, Any]:
+    """The member of `errors`: beside its code what the app needs, as the seconds that it must wait."""
+    details: Mapping[str, str | int | None] = {}
+    if isinstance(refusal, LimitRefusal | RequestRefused):
+        details = refusal.details
+    elif isinstance(refusal, IdentityRefusal):
+        details = {name: value for name, value in refusal.details.items() if name in SHOWN_DETAILS}
+    return error_of(refusal.code, refusal.message(parts.language), parts.request_id, **details)
 
 
 def _content_type(media_type: str) -> str:
     return f"{media_type}; charset=utf-8"
 
 
-def _request_error(call: _Call, status: int, errors: list[dict[str, Any]], *, in_200: bool = True) -> _Reply:
+def _request_error(call: _Call, status: int, errors: list[dict[str, Any]], *, in_200: bool = True) -> Reply:
     """Nothing ran. In `application/json` the answer to a well-formed request has status 200 even then."""
     legacy = in_200 and call.media_type == transport.JSON
     shown = {"content-type": _content_type(call.media_type)}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         shown["allow"] = "GET, POST"
-    return _Reply(HTTPStatus.OK if legacy else status, orjson.dumps({"errors": errors}), shown)
+    return Reply(HTTPStatus.OK if legacy else status, orjson.dumps({"errors": errors}), shown)
 
 
-def _not_let_in(refusal: Refusal, parts: RequestParts) -> _Reply:
+def not_let_in(refusal: Refusal, parts: RequestParts) -> Reply:
     """Identity or a limit said no: the same answer whatever the media type (RFC 6585, 6750, 9449, 9470)."""
+    errors = [shown_of(refusal, parts)]
     if isinstance(refusal, LimitRefusal):
-        error = _shown(refusal, parts, retryAfterSeconds=refusal.retry_after)
-        return _refusal_reply(refusal.status, error, {"retry-after": str(refusal.retry_after)})
-    details = {name: value for name, value in refusal.details.items() if name in SHOWN_DETAILS}
+        return refusal_reply(refusal.status, errors, {"retry-after": str(refusal.retry_after)})
     if not isinstance(refusal, IdentityRefusal):
-        return _refusal_reply(HTTPStatus.FORBIDDEN, _shown(refusal, parts))
+        return refusal_reply(HTTPStatus.FORBIDDEN, errors)
     challenge = refusal.www_authenticate
     shown = {} if challenge is None else {"www-authenticate": challenge}
-    return _refusal_reply(refusal.status, _shown(refusal, parts, **details), shown)
+    return refusal_reply(refusal.status, errors, shown)
 
 
-def _refusal_reply(status: int, error: dict[str, Any], headers: Mapping[str, str] | None = None) -> _Reply:
+def refusal_reply(
+    status: int, errors: list[dict[str, Any]], headers: Mapping[str, str] | None = None
+) -> Reply:
+    """Errors alone, as `application/json`."""
     content_type = {"content-type": _content_type(transport.JSON)}
-    return _Reply(status, orjson.dumps({"errors": [error]}), {**content_type, **(headers or {})})
+    return Reply(status, orjson.dumps({"errors": errors}), {**content_type, **(headers or {})})
 
 
-def _cacheable(body: bytes, headers: Mapping[str, str], if_none_match: str | None) -> _Reply:
+def _cacheable(body: bytes, headers: Mapping[str, str], if_none_match: str | None) -> Reply:
     """A public answer: may be kept, is asked for again each time."""
     etag = transport.etag_of(hashlib.sha256(body).hexdigest())
     shown = {
@@ -361,11 +371,12 @@ def _cacheable(body: bytes, headers: Mapping[str, str], if_none_match: str | Non
     }
     known = {tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")}
     if etag in known or "*" in known:
-        return _Reply(HTTPStatus.NOT_MODIFIED, b"", shown)
-    return _Reply(HTTPStatus.OK, body, shown)
+        return Reply(HTTPStatus.NOT_MODIFIED, b"", shown)
+    return Reply(HTTPStatus.OK, body, shown)
 
 
-async def _send(send: Send, reply: _Reply, request_id: str, *, without_body: bool) -> None:
+async def send_reply(send: Send, reply: Reply, request_id: str, *, without_body: bool = False) -> None:
+    """Send it all."""
     headers = {"cache-control": "no-store", **reply.headers, "x-request-id": request_id}
     if reply.status != HTTPStatus.NOT_MODIFIED:
         headers["content-length"] = str(len(reply.body))

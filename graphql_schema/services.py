@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
+from backend.changes.errors import SessionOver
 from backend.changes.types import Change, ChangePage, ChangePosition
 from backend.devices.types import AppRelease, Device, Owner, Session
 from backend.media.types import Area, Media, MediaChanged
@@ -272,7 +273,7 @@ class Feed(Protocol):
         self, principal: CitizenPrincipal | OfficialPrincipal, after: ChangePosition | None, first: int
     ) -> ChangePage: ...
 
-    async def ended(self, principal: CitizenPrincipal | OfficialPrincipal) -> None: ...
+    async def ended(self, principal: CitizenPrincipal | OfficialPrincipal) -> type[SessionOver]: ...
 
     async def moved(self) -> None: ...
 

@@ -17,7 +17,7 @@ from foundation.errors import Refusal
 from foundation.identity import step_up
 from foundation.identity.apps import App, AppDoor, AppRefusal, check_client
 from foundation.identity.authenticator import Authenticator
-from foundation.identity.challenges import IdentityRefusal, StepUpRequired
+from foundation.identity.challenges import IdentityRefusal, StepUpRequired, Unauthenticated
 from foundation.identity.principal import (
     AnonymousPrincipal,
     CitizenPrincipal,
@@ -29,6 +29,7 @@ from foundation.identity.principal import (
 from foundation.identity.revocation import note_first_use
 from foundation.limits.refusals import LimitRefusal, TooManyRequests
 from foundation.recording import LOGON, Activity, AuditEvent, EventClass
+from graphql_schema.live.ends import ConnectAgain
 from graphql_schema.transport import RequestParts
 from services.limits import ApiLimits, resource_of
 from services.networks import Networks
@@ -117,22 +118,25 @@ class ApiGateway:
             self._refusals.add(origin.network, refusal.code)
             raise
 
-    async def stays(self, parts: RequestParts, principal: Principal) -> bool:
-        """Whether who was let in may still be, with the same duties. What can't be asked is a no."""
+    async def stays(self, parts: RequestParts, principal: Principal) -> None:
+        """Return when who was let in may still be, with the same duties.
+
+        Raises the Refusal that a new connection would meet; ConnectAgain when the database can't be asked, or
+        the duties have changed.
+        """
         if not isinstance(principal, CitizenPrincipal | OfficialPrincipal):
-            return False
+            raise Unauthenticated
         session = principal.session
         try:
             self._check_clock()
             await self._door().stays(session, parts.authorization, parts.dpop)
             if isinstance(principal, CitizenPrincipal):
-                return True
+                return
             now = await self._tenancy.principal_of(session, principal.origin)
-        except Refusal:
-            return False
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return False
-        return (now.duties, now.units) == (principal.duties, principal.units)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise ConnectAgain from error
+        if (now.duties, now.units) != (principal.duties, principal.units):
+            raise ConnectAgain
 
     def check_step_up(self, principal: Principal, acr: str, max_age: timedelta | None) -> None:
         """Raise StepUpRequired unless the sign-in has this level and age."""

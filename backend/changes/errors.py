@@ -6,4 +6,8 @@ class TooSlow(Exception):
 
 
 class SessionOver(Exception):
-    """The subscriber's session or token ended."""
+    """The subscriber's session ended."""
+
+
+class TokenOver(SessionOver):
+    """The subscriber's token ran out. The session may live, and a refreshed token follow on."""

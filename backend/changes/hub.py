@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 
-from backend.changes.errors import SessionOver, TooSlow
+from backend.changes.errors import SessionOver, TokenOver, TooSlow
 from backend.changes.reader import ChangeReader, Concern
 from backend.changes.sessions import LiveSessions
 from backend.changes.types import Change
@@ -36,7 +36,7 @@ TELL_SECONDS = 60.0
 Subscriber = CitizenPrincipal | OfficialPrincipal
 OfficialClass = tuple[int, frozenset[int], tuple[Duty, ...], str, bool, str]
 
-_WHY = {TooSlow: "too_slow", SessionOver: "session_over"}
+_WHY = {TooSlow: "too_slow", SessionOver: "session_over", TokenOver: "token_over"}
 
 log = structlog.get_logger()
 
@@ -101,17 +101,17 @@ class Hub:
         members = self._members(principal)
         members.add(subscription)
         try:
-            with self._sessions.connected(principal.session, lambda: subscription.end(SessionOver)):
+            with self._sessions.connected(principal.session, subscription.end):
                 yield subscription
         finally:
             members.discard(subscription)
             self._forget_empty(principal)
 
-    async def ended(self, session: VerifiedSession) -> None:
-        """Return when the session's end is noted, or its token has run out."""
-        over = asyncio.Event()
-        with self._sessions.connected(session, over.set):
-            await over.wait()
+    async def ended(self, session: VerifiedSession) -> type[SessionOver]:
+        """Return when the session's end is noted, or its token has run out: which of the two."""
+        over: asyncio.Queue[type[SessionOver]] = asyncio.Queue()
+        with self._sessions.connected(session, over.put_nowait):
+            return await over.get()
 
     def drain(self) -> None:
         """This process is about to end: those who follow are asked to go to another one."""

@@ -20,9 +20,9 @@ class FeedService:
         """One page; see ChangeQueries.since."""
         return await self._queries.since(principal, after, first)
 
-    async def ended(self, principal: Subscriber) -> None:
-        """Return when the session is over, as soon as this process is told."""
-        await self._hub.ended(principal.session)
+    async def ended(self, principal: Subscriber) -> type[SessionOver]:
+        """Return when session or token is over, as soon as this process is told: which of the two."""
+        return await self._hub.ended(principal.session)
 
     async def moved(self) -> None:
         """Return when this process is about to end and who follows is to go to another one."""
@@ -43,8 +43,8 @@ class FeedService:
                 page = await self._queries.since(principal, last, MAX_PAGE)
                 for change in page.items:
                     # A reader who takes his time must not go on reading when his session is over.
-                    if subscription.over is SessionOver:
-                        raise SessionOver
+                    if subscription.over is not None and issubclass(subscription.over, SessionOver):
+                        raise subscription.over
                     last = change.position
                     yield change
                 if not page.has_more:

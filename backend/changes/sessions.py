@@ -6,7 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from backend.changes.errors import SessionOver, TokenOver
 from foundation.identity.principal import VerifiedSession
+
+End = Callable[[type[SessionOver]], None]
+"""Told why: the session ended, or its token ran out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Ended:
 @dataclass(eq=False, slots=True)
 class _Connection:
     session: VerifiedSession
-    end: Callable[[], None]
+    end: End
 
 
 class LiveSessions:
@@ -51,7 +55,7 @@ class LiveSessions:
         return sum(map(len, self._by_person.values()))
 
     @contextmanager
-    def connected(self, session: VerifiedSession, end: Callable[[], None]) -> Iterator[None]:
+    def connected(self, session: VerifiedSession, end: End) -> Iterator[None]:
         """While it lasts, `end` is called once or more when the session is over."""
         connection = _Connection(session, end)
         places = (
@@ -73,13 +77,13 @@ class LiveSessions:
         for ended in ends:
             for connection in list(self._candidates(ended)):
                 if ended.means(connection.session):
-                    connection.end()
+                    connection.end(SessionOver)
 
     def expire(self, now: datetime) -> None:
         """End those whose token has run out."""
         for connection in [c for members in self._by_person.values() for c in members]:
             if connection.session.expires_at <= now:
-                connection.end()
+                connection.end(TokenOver)
 
     def _candidates(self, ended: Ended) -> Iterable[_Connection]:
         if ended.sid is not None:

@@ -1,19 +1,21 @@
 """What both transports share: who follows, which document, how many at once, and how it ends."""
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from inspect import isawaitable
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import strawberry
+import structlog
 from graphql import ExecutionResult, subscribe
 from graphql.execution import Executor, create_source_event_stream
 
 from foundation.cursors import person_of
 from foundation.errors import Refusal
-from foundation.identity.challenges import StepUpRequired, Unauthenticated
+from foundation.identity.challenges import IdentityUnavailable, StepUpRequired, Unauthenticated
 from foundation.identity.principal import (
     AnonymousPrincipal,
     CitizenPrincipal,
@@ -21,6 +23,7 @@ from foundation.identity.principal import (
     Origin,
     Principal,
 )
+from foundation.limits.refusals import LimitRefusal
 from foundation.recording import Activity, AuditEvent
 from foundation.telemetry import metrics, traces
 from graphql_schema.context import Codecs, GraphQLContext
@@ -28,6 +31,7 @@ from graphql_schema.execution.documents import Document, Documents
 from graphql_schema.execution.run import formatted
 from graphql_schema.http import Gateway
 from graphql_schema.limits import Limits, RequestRefused, check_variables
+from graphql_schema.live.ends import ConnectAgain, NoLonger, code_of
 from graphql_schema.live.selections import compiled
 from graphql_schema.services import Services
 from graphql_schema.transport import GraphQLRequest, RequestParts
@@ -38,7 +42,11 @@ MAX_OF_PERSON = 10
 WATCH_SECONDS = 3.5
 """How often it is asked anew whether who follows still may. Ends that are noted end a connection sooner."""
 ANSWER_SECONDS = 1.5
-"""What can't be answered within this is a no: both together are the 5 s within which an end works."""
+"""What can't be answered within this ends the connection: both together are the 5 s in which an end works."""
+SPREAD_SECONDS = 5.0
+"""Over so long those are told to connect again who end at once: a database that stalls ends everybody."""
+
+log = structlog.get_logger()
 
 
 class SubscriptionsOnly(RequestRefused):
@@ -62,8 +70,11 @@ class LiveGateway(Gateway, Protocol):
         """Who asks for one more thing on a connection that `authenticate` let in. Raises as that."""
         ...
 
-    async def stays(self, parts: RequestParts, principal: Principal) -> bool:
-        """Whether who was let in may still be, with the same duties."""
+    async def stays(self, parts: RequestParts, principal: Principal) -> None:
+        """Return when who was let in may still be, with the same duties.
+
+        Raises the Refusal that a new connection would meet, or ConnectAgain.
+        """
         ...
 
 
@@ -108,32 +119,47 @@ class LiveOperations:
         """
         return await self._gateway.again(parts, self._gateway.origin_of(parts))
 
-    async def watch(self, parts: RequestParts, principal: Principal) -> None:
-        """Return when who follows no longer may: token or session over, duties changed."""
-        if not isinstance(principal, CitizenPrincipal | OfficialPrincipal):
-            return
-        tasks = (
-            asyncio.create_task(self._services.feed.ended(principal)),
-            asyncio.create_task(self._asked_again(parts, principal)),
-        )
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def watch(self, parts: RequestParts, principal: Principal) -> NoReturn:
+        """Until this connection must end. Raises NoLonger (token or session over), or ConnectAgain.
 
-    async def _asked_again(self, parts: RequestParts, principal: Principal) -> None:
+        Whoever can't be asked about is ended as surely, but told to connect again and not to sign in.
+        """
+        if not isinstance(principal, CitizenPrincipal | OfficialPrincipal):
+            raise NoLonger(Unauthenticated.code)
+        noted = asyncio.create_task(self._noted(principal))
+        asked = asyncio.create_task(self._asked_again(parts, principal))
+        try:
+            done, _ = await asyncio.wait((noted, asked), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (noted, asked):
+                task.cancel()
+            await asyncio.gather(noted, asked, return_exceptions=True)
+        (noted if noted in done else asked).result()
+
+    async def _noted(self, principal: CitizenPrincipal | OfficialPrincipal) -> NoReturn:
+        raise NoLonger(code_of(await self._services.feed.ended(principal)))
+
+    async def _asked_again(self, parts: RequestParts, principal: Principal) -> NoReturn:
         """First at once: what was let in may rest on an old answer. Counted from question to question."""
         while True:
             begun = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    if not await self._gateway.stays(parts, principal):
-                        return
-            except TimeoutError:
-                return
+                    await self._gateway.stays(parts, principal)
+            except (IdentityUnavailable, LimitRefusal, TimeoutError) as error:
+                raise ConnectAgain from error
+            except Refusal as refusal:
+                raise NoLonger(refusal.code) from refusal
+            except ConnectAgain:
+                raise
+            except Exception as error:
+                log.exception("follower_not_asked")
+                raise ConnectAgain from error
             await asyncio.sleep(max(0.0, begun + WATCH_SECONDS - asyncio.get_running_loop().time()))
+
+    def pause(self) -> float:
+        """Seconds before who is to connect again is told so: not all in the same instant."""
+        return random.uniform(0, SPREAD_SECONDS)  # noqa: S311 - a pause, no secret
 
     async def moved(self) -> None:
         """Return when this process is about to end, not all at once: who follows goes to another one."""
@@ -175,7 +201,7 @@ class LiveOperations:
     ) -> AsyncGenerator[dict[str, Any], None]:
         """GraphQL responses until the subscriber leaves. An `errors`-only response is the last one.
 
-        What ends a feed (`backend.changes.errors.TooSlow`, `SessionOver`) is raised as it is.
+        What ends a feed (`backend.changes.errors`) is raised as it is.
         """
         context = self._context(principal, parts)
         respond = compiled(self._schema._schema, document)

@@ -1,8 +1,9 @@
 """Server-sent events (the protocol of graphql-sse, distinct connections): POST /graphql/stream.
 
 Token and proof as on /graphql, the proof for this path. The stream ends with `complete`; when the session
-ends or the client reads too slowly, an `errors`-only `next` says so before. `complete` without one: the
-process is about to end. Connect again and resume after the last cursor.
+ends, the client reads too slowly or something of ours fails, an `errors`-only `next` says so before.
+`complete` without one: the process is about to end, or nobody can say whether the client still may. Connect
+again and resume after the last cursor.
 """
 
 import asyncio
@@ -16,19 +17,20 @@ from litestar.types import HTTPScope, Receive, Send
 
 from backend.changes.errors import SessionOver, TooSlow
 from foundation.errors import Refusal
-from foundation.identity.challenges import IdentityRefusal
 from foundation.identity.principal import Principal
 from graphql_schema import transport
+from graphql_schema.errors import INTERNAL, INTERNAL_MESSAGES
 from graphql_schema.execution.documents import Document, DocumentInvalid
 from graphql_schema.execution.run import error_of
+from graphql_schema.http import not_let_in, refusal_reply, send_reply, shown_of
 from graphql_schema.limits import Limits, RequestRefused
+from graphql_schema.live.ends import ConnectAgain, NoLonger, code_of
 from graphql_schema.live.operations import LiveOperations
 from graphql_schema.transport import GraphQLRequest, Headers, RequestParts
 
 PATH = "/graphql/stream"
 KEEP_ALIVE_SECONDS = 15.0
 SEND_SECONDS = 10.0
-_ENDS = {SessionOver: "identity.session_ended", TooSlow: "changes.too_slow"}
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
@@ -36,6 +38,10 @@ _HEADERS = {
 }
 
 log = structlog.get_logger()
+
+
+class _NotTaken(Exception):
+    """The client takes nothing any more."""
 
 
 class EventStream:
@@ -61,9 +67,12 @@ class EventStream:
                 await self._stream(principal, document, request, parts, receive, send)
         except DocumentInvalid as invalid:
             errors = [error_of(invalid.code, error.message, parts.request_id) for error in invalid.errors]
-            await _answer(send, 400, errors, parts)
+            await send_reply(send, refusal_reply(400, errors), parts.request_id)
+        except RequestRefused as refusal:
+            reply = refusal_reply(refusal.status, [shown_of(refusal, parts)])
+            await send_reply(send, reply, parts.request_id)
         except Refusal as refusal:
-            await _refuse(send, refusal, parts)
+            await send_reply(send, not_let_in(refusal, parts), parts.request_id)
 
     async def _request(self, scope: HTTPScope, receive: Receive, headers: Headers) -> GraphQLRequest:
         if scope["method"] != "POST":
@@ -100,11 +109,24 @@ class EventStream:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if moving in done and writing not in done:
-            # Not an error: connect again, resume after the last cursor.
-            with contextlib.suppress(TimeoutError):
-                await _event(send, b"event: complete\ndata:\n\n", more=False)
+            await _say_again(send)
         elif done == {watching}:
-            await _say_end(send, SessionOver, parts)
+            await self._say_watched(watching.exception(), parts, receive, send)
+
+    async def _say_watched(
+        self, why: BaseException | None, parts: RequestParts, receive: Receive, send: Send
+    ) -> None:
+        """The end that the watch raised."""
+        if isinstance(why, NoLonger):
+            await _say_end(send, why.code, parts)
+            return
+        if not isinstance(why, ConnectAgain):
+            log.error("watch_failed", exc_info=why)
+        try:
+            async with asyncio.timeout(self._live.pause()):
+                await _left(receive)
+        except TimeoutError:
+            await _say_again(send)
 
     async def _write(
         self,
@@ -120,22 +142,30 @@ class EventStream:
                 async for body in _with_pauses(results):
                     await _event(send, b":\n\n" if body is None else _next(body))
         except (SessionOver, TooSlow) as end:
-            await _say_end(send, type(end), parts)
+            await _say_end(send, code_of(type(end)), parts)
             return
         except Refusal as refusal:
-            error = error_of(refusal.code, refusal.message(parts.language), parts.request_id)
-            await _event(send, _next({"errors": [error]}))
-        except TimeoutError:
-            return  # the client takes nothing any more
+            await _event(send, _next({"errors": [shown_of(refusal, parts)]}))
+        except _NotTaken:
+            return
         except Exception:
+            # Before `complete`, which alone means: connect again. What always fails would be begun for ever.
             log.exception("stream_failed")
+            error = error_of(INTERNAL, INTERNAL_MESSAGES[parts.language], parts.request_id)
+            await _event(send, _next({"errors": [error]}))
         await _event(send, b"event: complete\ndata:\n\n", more=False)
 
 
-async def _say_end(send: Send, why: type[Exception], parts: RequestParts) -> None:
+async def _say_again(send: Send) -> None:
+    """Not an error: connect again, resume after the last cursor."""
+    with contextlib.suppress(_NotTaken):
+        await _event(send, b"event: complete\ndata:\n\n", more=False)
+
+
+async def _say_end(send: Send, code: str, parts: RequestParts) -> None:
     # The other side may not be reading: then there is nobody to tell.
-    with contextlib.suppress(TimeoutError):
-        await _event(send, _next({"errors": [error_of(_ENDS[why], "", parts.request_id)]}))
+    with contextlib.suppress(_NotTaken):
+        await _event(send, _next({"errors": [error_of(code, "", parts.request_id)]}))
         await _event(send, b"event: complete\ndata:\n\n", more=False)
 
 
@@ -169,28 +199,8 @@ def _next(body: dict[str, Any]) -> bytes:
 
 
 async def _event(send: Send, octets: bytes, *, more: bool = True) -> None:
-    async with asyncio.timeout(SEND_SECONDS):
-        await send({"type": "http.response.body", "body": octets, "more_body": more})
-
-
-async def _refuse(send: Send, refusal: Refusal, parts: RequestParts) -> None:
-    status = refusal.status if isinstance(refusal, IdentityRefusal | RequestRefused) else 403
-    challenge = refusal.www_authenticate if isinstance(refusal, IdentityRefusal) else None
-    error = error_of(refusal.code, refusal.message(parts.language), parts.request_id)
-    await _answer(send, int(status), [error], parts, challenge)
-
-
-async def _answer(
-    send: Send, status: int, errors: list[dict[str, Any]], parts: RequestParts, challenge: str | None = None
-) -> None:
-    body = orjson.dumps({"errors": errors})
-    headers = {
-        "content-type": "application/json; charset=utf-8",
-        "content-length": str(len(body)),
-        "cache-control": "no-store",
-        "x-request-id": parts.request_id,
-        **({} if challenge is None else {"www-authenticate": challenge}),
-    }
-    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            await send({"type": "http.response.body", "body": octets, "more_body": more})
+    except TimeoutError as error:
+        raise _NotTaken from error

@@ -2,8 +2,9 @@
 
 Token and proof come in `connection_init` as {"authorization": "DPoP …", "dpop": "…"}; the proof names GET and
 the https URL. Close codes: the protocol's own (4400, 4406, 4408, 4409, 4429), 4401 when the caller is not let
-in or the session or token ends, 4430 when the client reads too slowly, 1012 when the process is about to end:
-connect again and resume after the last cursor.
+in or the session or token ends, 4429 also when he must wait before he is, 4430 when the client reads too
+slowly, 1012 when the process is about to end or nobody can say whether the caller still may: connect again
+and resume after the last cursor.
 """
 
 import asyncio
@@ -19,11 +20,14 @@ from litestar.types import Receive, Send, WebSocketScope
 
 from backend.changes.errors import SessionOver, TooSlow
 from foundation.errors import Refusal
-from foundation.identity.challenges import IdentityRefusal, StepUpRequired
+from foundation.identity.challenges import IdentityRefusal, IdentityUnavailable
 from foundation.identity.principal import Principal
+from foundation.limits.refusals import LimitRefusal
 from graphql_schema.errors import INTERNAL, INTERNAL_MESSAGES
 from graphql_schema.execution.documents import DocumentInvalid
 from graphql_schema.execution.run import error_of
+from graphql_schema.http import shown_of
+from graphql_schema.live.ends import ConnectAgain, NoLonger, code_of
 from graphql_schema.live.operations import LiveOperations
 from graphql_schema.transport import GraphQLRequest, RequestParts
 
@@ -43,12 +47,13 @@ log = structlog.get_logger()
 
 
 class Closed(Exception):
-    """The connection ends with a code and a reason."""
+    """The connection ends with a code and a reason; `spread`: many may end so at once."""
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, *, spread: bool = False) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.spread = spread
 
 
 class _Message(msgspec.Struct):
@@ -97,6 +102,8 @@ class WebSocketConnection:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
+        if why.spread:
+            await self._wait_turn()
         await self._close(why)
 
     async def _let_in(self) -> Principal:
@@ -113,6 +120,8 @@ class WebSocketConnection:
         )
         try:
             principal = await self._live.authenticate(self._parts)
+        except (LimitRefusal, IdentityUnavailable) as refusal:
+            raise Closed(TOO_MANY, refusal.code) from refusal
         except Refusal as refusal:
             raise Closed(NOT_LET_IN, refusal.code) from refusal
         await self._say({"type": "connection_ack"})
@@ -133,8 +142,11 @@ class WebSocketConnection:
                     task.result()  # raises Closed
             if moving in done:
                 raise Closed(RESTART, "restart")
-            watching.result()
-            raise Closed(NOT_LET_IN, "identity.session_ended")
+            watching.result()  # raises
+        except NoLonger as end:
+            raise Closed(NOT_LET_IN, end.code) from end
+        except ConnectAgain as end:
+            raise Closed(RESTART, "restart", spread=True) from end
         finally:
             for task in (listening, pinging, watching, moving):
                 task.cancel()
@@ -194,11 +206,11 @@ class WebSocketConnection:
             ]
             await self._say({"id": name, "type": "error", "payload": errors})
         except Refusal as refusal:
-            await self._say({"id": name, "type": "error", "payload": [self._shown(refusal)]})
-        except SessionOver:
-            self._end(Closed(NOT_LET_IN, "identity.session_ended"))
+            await self._say({"id": name, "type": "error", "payload": [shown_of(refusal, self._parts)]})
+        except SessionOver as end:
+            self._end(Closed(NOT_LET_IN, code_of(type(end))))
         except TooSlow:
-            self._end(Closed(READS_TOO_SLOWLY, "changes.too_slow"))
+            self._end(Closed(READS_TOO_SLOWLY, code_of(TooSlow)))
         except Closed as closed:
             self._end(closed)
         except Exception:
@@ -210,13 +222,10 @@ class WebSocketConnection:
     async def _again(self) -> Principal:
         try:
             return await self._live.again(self._parts)
+        except IdentityUnavailable:
+            raise  # of this subscription: the others end when the watch says so
         except IdentityRefusal as refusal:
             raise Closed(NOT_LET_IN, refusal.code) from refusal
-
-    def _shown(self, refusal: Refusal) -> dict[str, Any]:
-        details = refusal.details if isinstance(refusal, StepUpRequired) else {}
-        text = refusal.message(self._parts.language)
-        return error_of(refusal.code, text, self._parts.request_id, **details)
 
     def _end(self, closed: Closed) -> None:
         if not self._ended.done():
@@ -251,7 +260,14 @@ class WebSocketConnection:
                     {"type": "websocket.send", "text": orjson.dumps(message).decode(), "bytes": None}
                 )
         except TimeoutError as error:
-            raise Closed(READS_TOO_SLOWLY, "changes.too_slow") from error
+            raise Closed(READS_TOO_SLOWLY, code_of(TooSlow)) from error
+
+    async def _wait_turn(self) -> None:
+        """Nothing is running any more; who leaves meanwhile is gone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._live.pause()):
+                while (await self._receive())["type"] != "websocket.disconnect":
+                    pass
 
     async def _close(self, closed: Closed) -> None:
         # The other side may be gone, or not reading: then there is nobody to tell.

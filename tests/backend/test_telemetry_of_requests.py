@@ -159,11 +159,12 @@ async def test_open_connections_end_when_the_clock_goes_wrong(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("graphql_schema.live.operations.WATCH_SECONDS", 0.2)
+    monkeypatch.setattr("graphql_schema.live.operations.SPREAD_SECONDS", 0.0)
     async with serving(database, tmp_path) as api:
         socket = await opened(api, api.sign_in("lan"), following=True)
         await off_by(api, 10)
         async with asyncio.timeout(10):
-            assert await close_of(socket) == (4401, "identity.session_ended")
+            assert await close_of(socket) == (1012, "restart")
 
 
 @pytest.mark.parametrize("following", [True, False])

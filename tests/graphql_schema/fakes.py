@@ -368,7 +368,8 @@ class FakeGateway:
     refusals: list[tuple[Principal, AuditEvent, Refusal]] = field(default_factory=list)
     seen: list[RequestParts] = field(default_factory=list)
     now: datetime = NOW
-    staying: bool = True
+    staying: Exception | None = None
+    """Why who was let in no longer stays."""
 
     def origin_of(self, parts: RequestParts) -> Origin:
         return Origin(parts.request_id, "203.0.113.0", parts.language)
@@ -397,8 +398,9 @@ class FakeGateway:
     async def again(self, parts: RequestParts, origin: Origin) -> Principal:
         return await self.authenticate(parts, origin)
 
-    async def stays(self, parts: RequestParts, principal: Principal) -> bool:
-        return self.staying
+    async def stays(self, parts: RequestParts, principal: Principal) -> None:
+        if self.staying is not None:
+            raise self.staying
 
     def check_step_up(self, principal: Principal, acr: str, max_age: timedelta | None) -> None:
         assert isinstance(principal, CitizenPrincipal | OfficialPrincipal)

@@ -11,11 +11,12 @@ import orjson
 import pytest
 from litestar import Litestar
 
-from backend.changes.errors import SessionOver, TooSlow
+from backend.changes.errors import SessionOver, TokenOver, TooSlow
 from backend.changes.types import Change, ChangePage, ChangePosition
 from foundation.clock import FrozenClock
 from foundation.cursors import Cursors
 from foundation.errors import InvalidInput
+from foundation.identity.challenges import SessionEnded
 from foundation.ids import GlobalIds
 from graphql_schema.context import Codecs
 from graphql_schema.execution.documents import Documents, read_folder
@@ -49,10 +50,12 @@ class FakeFeed:
     after: list[ChangePosition | None] = field(default_factory=list)
     followers: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    why: type[SessionOver] = SessionOver
     moving: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def ended(self, principal: Any) -> None:
+    async def ended(self, principal: Any) -> type[SessionOver]:
         await self.over.wait()
+        return self.why
 
     async def moved(self) -> None:
         await self.moving.wait()
@@ -86,6 +89,11 @@ class Live:
 
 @pytest.fixture
 def live() -> Live:
+    return live_of()
+
+
+def live_of() -> Live:
+    """The routes with doubles behind them."""
     feed, gateway, clock, limits = FakeFeed(), FakeGateway(), FrozenClock(NOW), Limits()
     fake = Fake(answers=standard_answers())
     services = every(fake, feed=feed)
@@ -189,14 +197,20 @@ async def test_other_protocol_is_refused(live: Live) -> None:
 
 
 @pytest.mark.parametrize(
-    ("why", "code"), [(SessionOver(), 4401), (TooSlow(), 4430)], ids=["session ended", "too slow"]
+    ("why", "code", "reason"),
+    [
+        (SessionOver(), 4401, "identity.session_ended"),
+        (TokenOver(), 4401, "identity.token_expired"),
+        (TooSlow(), 4430, "changes.too_slow"),
+    ],
+    ids=["session ended", "token ran out", "too slow"],
 )
-async def test_end_of_the_feed_closes_the_socket(live: Live, why: Exception, code: int) -> None:
+async def test_end_of_the_feed_closes_the_socket(live: Live, why: Exception, code: int, reason: str) -> None:
     async with Socket(live.app) as socket:
         await socket.let_in("DPoP lan")
         socket.say(subscribe())
         live.feed.coming.put_nowait(why)
-        assert (await socket.hear())["code"] == code
+        assert await socket.hear() == {"type": "closed", "code": code, "reason": reason}
 
 
 async def test_fault_is_masked(live: Live) -> None:
@@ -324,7 +338,7 @@ async def test_stream_of_somebody_who_may_no_longer_ends(live: Live, monkeypatch
     monkeypatch.setattr(operations, "WATCH_SECONDS", 0.05)
     async with Stream(live.app, {"query": QUERY}) as stream:
         await stream.start()
-        live.gateway.staying = False
+        live.gateway.staying = SessionEnded()
         said = [await stream.chunk(), await stream.chunk()]
     assert ("identity.session_ended" in said[0], said[1]) == (True, "event: complete\ndata:\n\n")
 

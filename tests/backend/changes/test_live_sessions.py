@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from backend.changes.errors import SessionOver, TokenOver
 from backend.changes.hub import _class_of
 from backend.changes.sessions import Ended, LiveSessions
 from foundation.database.connections import for_asyncpg
@@ -40,7 +41,7 @@ ENDS = [
 def test_end_closes_whom_it_means(ended: Ended, meant: bool) -> None:
     closed: list[VerifiedSession] = []
     live = LiveSessions()
-    with live.connected(ME, lambda: closed.append(ME)):
+    with live.connected(ME, lambda _: closed.append(ME)):
         live.end([ended])
     assert closed == [ME] * meant
 
@@ -84,18 +85,21 @@ async def test_the_door_means_the_same(database: Database) -> None:
 
 def test_nothing_is_kept_of_who_left() -> None:
     live = LiveSessions()
-    with live.connected(ME, lambda: None), live.connected(ME, lambda: None):
+    with live.connected(ME, lambda _: None), live.connected(ME, lambda _: None):
         during = len(live)
     assert (during, len(live)) == (2, 0)
 
 
 def test_those_whose_token_ran_out_are_closed() -> None:
-    closed: list[str] = []
+    closed: list[tuple[str, type[SessionOver]]] = []
     live = LiveSessions()
     later = replace(ME, sid="s2", expires_at=ME.expires_at + timedelta(minutes=5))
-    with live.connected(ME, lambda: closed.append("s1")), live.connected(later, lambda: closed.append("s2")):
+    with (
+        live.connected(ME, lambda why: closed.append(("s1", why))),
+        live.connected(later, lambda why: closed.append(("s2", why))),
+    ):
         live.expire(ME.expires_at)
-    assert closed == ["s1"]
+    assert closed == [("s1", TokenOver)]
 
 
 def test_officials_of_different_kinds_of_networks_are_decided_apart() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backend.tenancy.service import TenancyService
 from foundation.identity.authenticator import Authenticator
 from graphql_schema.live import operations
 from tests.backend.devices.rig import DeviceApi, SignedIn, serving
@@ -27,6 +28,7 @@ async def api(
 ) -> AsyncIterator[DeviceApi]:
     """The api; Keycloak is not asked again, so that what ends a connection is the noted end alone."""
     monkeypatch.setattr(operations, "WATCH_SECONDS", 3_600.0)
+    monkeypatch.setattr(operations, "SPREAD_SECONDS", 0.0)
     async with serving(database, tmp_path) as api:
         yield api
 
@@ -102,14 +104,30 @@ async def test_what_is_remembered_of_keycloak_is_not_enough_for_a_connection(
     assert await close_of(socket) == (4401, "identity.session_ended")
 
 
-async def test_keycloak_that_does_not_answer_in_time_is_a_no(
+async def test_keycloak_that_does_not_answer_in_time_ends_the_connection_and_not_the_session(
     api: DeviceApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     minh = api.sign_in("minh")
     monkeypatch.setattr(operations, "ANSWER_SECONDS", 0.05)
     monkeypatch.setattr(Authenticator, "stays", _for_ever)
     socket = await opened(api, minh, following=True)
-    assert await close_of(socket) == (4401, "identity.session_ended")
+    assert await close_of(socket) == (1012, "restart")
+
+
+async def test_database_that_is_away_ends_the_connection_and_not_the_session(
+    api: DeviceApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "WATCH_SECONDS", 0.05)
+    minh = api.sign_in("minh")
+    socket = await opened(api, minh, following=True)
+    with monkeypatch.context() as away:
+        away.setattr(TenancyService, "principal_of", _away)
+        assert await close_of(socket) == (1012, "restart")
+    assert (await api.ask(minh, "Viewer")).status_code == 200
+
+
+async def _away(*_: Any) -> None:
+    raise ConnectionRefusedError
 
 
 async def _for_ever(*_: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from backend.changes.errors import SessionOver
+from backend.tenancy.errors import NoDutyHere
 from foundation.identity.body_proofs import digest_of
 from foundation.identity.principal import OfficialPrincipal, Origin
 from graphql_schema.transport import RequestParts
@@ -101,7 +102,8 @@ async def test_live_connection_of_a_suspended_official_ends(api: DeviceApi) -> N
         with pytest.raises(SessionOver):
             async with asyncio.timeout(5):
                 await subscription.next()
-    assert not await api.gateway.stays(parts, principal)
+    with pytest.raises(NoDutyHere):
+        await api.gateway.stays(parts, principal)
 
 
 async def test_body_that_the_device_did_not_sign_suspends_nobody(api: DeviceApi) -> None:
