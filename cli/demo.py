@@ -8,6 +8,7 @@ import httpx
 from cli import place
 from cli.client import ApiRefused, LoginRefused
 from cli.demo_channels import tell_of_the_call
+from cli.demo_ledger import tell_of_the_ledger
 from cli.demo_officer import tell_of_the_officer
 from cli.drawing import photo_of_a_mended_lamp
 from cli.graphql import endpoints
@@ -56,6 +57,7 @@ async def tell(journey: Journey, hotline: Pair) -> None:
         await asked_and_replied(journey, code)
         await forwarded_and_answered(journey, code)
         await closed(journey, code)
+        await tell_of_the_ledger(journey, code)
         await refused(journey, code)
         await tell_of_the_officer(journey)
         await tell_of_the_call(journey, hotline)
