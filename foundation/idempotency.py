@@ -20,5 +20,10 @@ class Idempotency:
     body_digest: bytes
 
     def __post_init__(self) -> None:
-        if not _KEY.fullmatch(self.key):
-            raise InvalidInput("idempotencyKey")
+        check_key(self.key)
+
+
+def check_key(key: str) -> None:
+    """Raise InvalidInput for a key of another form: 16–64 printable ASCII characters."""
+    if not _KEY.fullmatch(key):
+        raise InvalidInput("idempotencyKey")

@@ -128,6 +128,8 @@ class Parts:
     health: Health
     keys: PhoneKeys = field(default_factory=lambda: PhoneKeys.of(None))
     transit: Transit | None = None
+    processor: Processor = field(default_factory=Processor)
+    """One: its children at once are counted for uploads and renditions together."""
 
 
 def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
@@ -230,7 +232,7 @@ def redactions_of(parts: Parts) -> RedactionService | None:
         database=parts.database,
         policy=parts.policy,
         store=store_of(parts.settings.media),
-        processor=Processor(),
+        processor=parts.processor,
         clock=parts.clock,
         new_id=new_uuid,
     )
@@ -415,7 +417,7 @@ def create_app() -> Serving:
             *health_routes(parts.health),
             backchannel_logout_route(gateway),
             public_map_route(parts, gateway),
-            *media_routes(settings, database, clock, gateway),
+            *media_routes(settings, database, clock, gateway, parts.processor),
             *routes,
         ],
         lifespan=[lambda _: running(parts, gateway, limits, own)],

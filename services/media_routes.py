@@ -298,7 +298,7 @@ class MediaEndpoint:
 
 
 def media_routes(
-    settings: ApiSettings, database: Database, clock: Clock, gateway: ApiGateway
+    settings: ApiSettings, database: Database, clock: Clock, gateway: ApiGateway, processor: Processor
 ) -> Sequence[ASGIRouteHandler]:
     """The routes of a process; none when its settings say nothing of media."""
     if settings.media is None:
@@ -309,7 +309,7 @@ def media_routes(
         database=database,
         policy=policy,
         store=store,
-        processor=Processor(),
+        processor=processor,
         scanner=scanner_of(settings.media),
         clock=clock,
         new_id=new_uuid,

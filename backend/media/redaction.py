@@ -75,7 +75,7 @@ class RedactionService:
             kept = changed.id == new
         finally:
             if not kept:
-                await self._forget(new)
+                await self._store.forget(new)
         return changed
 
     async def _admit(self, principal: OfficialPrincipal, media_id: UUID, areas: Sequence[Area]) -> None:
@@ -157,13 +157,6 @@ class RedactionService:
 
     def _decide(self, principal: OfficialPrincipal, row: Any) -> Decision:
         return self._policy.authorise(principal, REDACT.action, resource_of(row), now=self._clock.now())
-
-    async def _forget(self, new: UUID) -> None:
-        try:
-            await self._store.delete(new)
-        except Exception:
-            # Whatever the store raises: the sweep finds what is left, and the first refusal is the answer.
-            log.warning("media_left_behind", exc_info=True)
 
 
 def check_areas(areas: Sequence[Area], width: int, height: int) -> None:

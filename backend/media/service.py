@@ -23,7 +23,7 @@ from foundation.database.database import Database
 from foundation.database.idempotent import claim, keep
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import NotFound, Refusal
-from foundation.idempotency import Idempotency
+from foundation.idempotency import Idempotency, check_key
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
 from foundation.ids import NewId, parse_report_code
 from foundation.policy.engine import Decision, PolicyEngine
@@ -63,6 +63,7 @@ class MediaService:
         Raises InvalidInput, NotFound, Forbidden, TooManyFiles.
         """
         async with self._database.read_scope(principal, UPLOAD) as scope:
+            check_key(key)
             parsed = parse_report_code(code)
             scope.intent = replace(UPLOAD, resource=f"report:{parsed}")
             row = await scope.row(*_lookup(principal, parsed))
@@ -97,7 +98,7 @@ class MediaService:
             kept = media.id == media_id
         finally:
             if not kept:
-                await self._forget(media_id)
+                await self._store.forget(media_id)
         return media
 
     async def _prepared(self, octets: bytes) -> Prepared:
@@ -174,13 +175,6 @@ class MediaService:
 
     def _decide(self, principal: Uploader, row: Any) -> Decision:
         return self._policy.authorise(principal, UPLOAD.action, resource_of(row), now=self._clock.now())
-
-    async def _forget(self, media_id: UUID) -> None:
-        try:
-            await self._store.delete(media_id)
-        except Exception:
-            # Whatever the store raises: the sweep finds what is left, and the first refusal is the answer.
-            log.warning("media_left_behind", exc_info=True)
 
 
 def _lookup(principal: Uploader, code: str) -> tuple[Any, ...]:

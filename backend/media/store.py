@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import obstore
+import structlog
 from obstore.exceptions import NotFoundError
 from obstore.store import LocalStore, S3Store
 
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 PREFIX = "media"
+MARKER = "ioc-media-store"
+"""An object beside all others: a folder whose disk is not mounted, or another bucket, has none (jobs.py)."""
 SHARDS = 256
 """Keys begin with the last octet of the id, which is random: what is looked through lies in equal shares."""
+
+
+log = structlog.get_logger()
 
 
 class ObjectAbsent(LookupError):
@@ -45,8 +51,11 @@ class MediaStore:
 
     async def exists(self, media_id: UUID, size: Size) -> bool:
         """Whether one form is there."""
+        return await self._is_there(_key(media_id, size))
+
+    async def _is_there(self, key: str) -> bool:
         try:
-            await obstore.head_async(self._store, _key(media_id, size))
+            await obstore.head_async(self._store, key)
         except (NotFoundError, FileNotFoundError):
             return False
         return True
@@ -60,6 +69,22 @@ class MediaStore:
         ]
         if found:
             await obstore.delete_async(self._store, found)
+
+    async def forget(self, media_id: UUID) -> None:
+        """Remove what a refused change has written. Raises nothing: the sweep finds what is left."""
+        try:
+            await self.delete(media_id)
+        except Exception:
+            # Whatever the store raises: the refusal is the answer.
+            log.warning("media_left_behind", exc_info=True)
+
+    async def is_marked(self) -> bool:
+        """Whether this store was known before."""
+        return await self._is_there(MARKER)
+
+    async def mark(self) -> None:
+        """From now on this store is known."""
+        await obstore.put_async(self._store, MARKER, b"The objects of the rows of media.object.\n")
 
     async def in_shard(self, shard: int) -> AsyncIterator[tuple[UUID, datetime]]:
         """The ids in one of the 256 shares, and when each form was written."""

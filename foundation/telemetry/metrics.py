@@ -171,6 +171,10 @@ UPLOADS = _counter("media_uploads", "Files that somebody sent, by outcome", "out
 SCAN_SECONDS = _histogram("media_scan_seconds", "How long the scanner took", buckets=_SLOW)
 SCANS = _counter("media_scans", "Files that were scanned, by outcome", "outcome")
 ORPHANS = _counter("media_orphans", "Files without a row that were removed")
+LOST = _counter("media_lost", "Files that rows name and that are gone")
+SWEEPS_REFUSED = _counter(
+    "media_sweeps_refused", "Sweeps that did nothing: the store is not the known one, or too much is gone"
+)
 
 # ---- the edge
 EDGE_REFUSALS = _counter("edge_refusals", "What the edge refused, by reason", "reason")

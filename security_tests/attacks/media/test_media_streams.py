@@ -85,6 +85,13 @@ async def test_other_type_is_refused_after_its_first_octets(api: MediaApi) -> No
     assert (answer.status_code, endless.asked) == (415, 0)
 
 
+@pytest.mark.parametrize("key", ["short", "x" * 65, "k" * 20 + " "])
+async def test_key_of_another_form_is_refused_before_the_file_is_read(api: MediaApi, key: str) -> None:
+    report, endless = await api.report(), Endless(b"\xff\xd8\xff\xe0")
+    answer = await api.upload(endless, report.code, key=key)
+    assert (answer.status_code, code_of(answer), endless.asked) == (400, "common.invalid_input", 0)
+
+
 async def test_nobody_is_read_before_he_is_known(api: MediaApi) -> None:
     report = await api.report()
     answer = await api.ask("POST", "/media", {"report": report.code}, None, content=unread())

@@ -18,6 +18,7 @@ from audit.refusals import RefusalCounter
 from backend.citizens.service import CitizenService
 from backend.devices.notes import SessionNotes
 from backend.media.evidence import MediaEvidence
+from backend.media.processing import Processor
 from backend.media.scanner import NoScanner
 from backend.media.service import MediaService
 from backend.media.store import store_of
@@ -239,7 +240,7 @@ async def serving(
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,
     )
-    routes = media_routes(settings, used, clock, gateway)
+    routes = media_routes(settings, used, clock, gateway, Processor())
     app = Litestar(list(routes), openapi_config=None, logging_config=None)
     try:
         objects = media.get("folder", folder / "objects")

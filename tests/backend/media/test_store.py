@@ -67,7 +67,9 @@ async def sweep(api: MediaApi, tmp_path: Path, s3: S3Settings) -> AsyncIterator[
         service="ioc-backend", clock=clock, new_id=new_uuid, random_bytes=bytes, refusals=RefusalCounter()
     )
     database = Connected(api.test_database.settings("backend_worker"), recorder)
-    yield MediaSweep(database, store_of(settings(tmp_path, s3)), clock, new_uuid)
+    made = MediaSweep(database, store_of(settings(tmp_path, s3)), clock, new_uuid)
+    await made.run(0)  # in the first hour, before there is anything
+    yield made
     await database.close()
 
 

@@ -30,7 +30,9 @@ async def sweep(api: MediaApi, tmp_path: Path) -> AsyncIterator[MediaSweep]:
     )
     database = Database(api.test_database.settings("backend_worker"), recorder)
     settings = MediaSettings(folder=api.folder, link_key_file=tmp_path / "media-links", scan_required=False)
-    yield MediaSweep(database, store_of(settings), clock, new_uuid)
+    made = MediaSweep(database, store_of(settings), clock, new_uuid)
+    await made.run(0)  # in the first hour, before there is anything
+    yield made
     await database.close()
 
 
