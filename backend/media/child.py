@@ -8,11 +8,15 @@ this process.
 """
 
 import json
+import re
 import resource
+import struct
 import sys
 import zipfile
+import zlib
 from io import BytesIO
 from typing import Any
+from xml.parsers import expat
 
 MOST_PIXELS = 50_000_000
 """Cameras of 48 and 50 million pixels stay below (8064 x 6048, 8160 x 6120)."""
@@ -28,11 +32,32 @@ _EXECUTABLE = (b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xd0\xcf\x11\xe0", b"#!
 _PDF_KEYS = frozenset(
     {"/JS", "/JavaScript", "/EmbeddedFiles", "/EF", "/RichMediaContent", "/XFA", "/Collection"}
 )
-_PDF_ACTIONS = frozenset({"/JavaScript", "/Launch", "/ImportData", "/RichMediaExecute", "/GoToE"})
+_PDF_ACTIONS = frozenset(
+    {"/JavaScript", "/Launch", "/ImportData", "/RichMediaExecute", "/GoToE", "/GoToR", "/SubmitForm"}
+)
+"""Refused even when they wait for a click; an address to be clicked (/URI) may stay."""
+MOST_ACTIONS = 1_000
+_OFFICE = "application/vnd.openxmlformats-officedocument."
 _MAIN_PARTS = {
-    "word/document.xml": ("docx", b"wordprocessingml.document.main+xml"),
-    "xl/workbook.xml": ("xlsx", b"spreadsheetml.sheet.main+xml"),
+    "word/document.xml": ("docx", f"{_OFFICE}wordprocessingml.document.main+xml"),
+    "xl/workbook.xml": ("xlsx", f"{_OFFICE}spreadsheetml.sheet.main+xml"),
 }
+_ACTIVE_TYPES = ("macroenabled", "vbaproject", "vbadata", "activex", "oleobject")
+_ACTIVE_RELATIONS = frozenset(
+    {
+        "vbaproject",
+        "wordvbadata",
+        "oleobject",
+        "package",
+        "control",
+        "xlmacrosheet",
+        "xlintlmacrosheet",
+        "afchunk",
+    }
+)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|//|\\\\", re.IGNORECASE)
+_END = struct.Struct("<4s4H2LH")
+_BEGIN = struct.Struct("<4s5H3L2H")
 
 
 class Refused(Exception):
@@ -181,6 +206,8 @@ def _check_entry(entry: Any, pikepdf: Any) -> None:
         if isinstance(seen, pikepdf.Dictionary):
             if _PDF_KEYS & set(seen.keys()):
                 raise Refused("active_content")
+            if any(_runs(began, pikepdf) for began in _beginnings(seen, pikepdf)):
+                raise Refused("active_content")
             if str(seen.get("/S", "")) in _PDF_ACTIONS or str(seen.get("/Subtype", "")) in {
                 "/FileAttachment",
                 "/RichMedia",
@@ -191,6 +218,29 @@ def _check_entry(entry: Any, pikepdf: Any) -> None:
             waiting.extend(value for value in seen.as_list() if _direct(value, pikepdf))
 
 
+def _beginnings(entry: Any, pikepdf: Any) -> list[Any]:
+    """What is done without a click: when the document is opened, a page is shown, a field is entered."""
+    triggers = entry.get("/AA")
+    found = list(triggers.as_dict().values()) if isinstance(triggers, pikepdf.Dictionary) else []
+    return [value for value in (entry.get("/OpenAction"), *found) if isinstance(value, pikepdf.Dictionary)]
+
+
+def _runs(action: Any, pikepdf: Any) -> bool:
+    """Whether it does more than go to a place in this document."""
+    waiting = [action]
+    for _ in range(MOST_ACTIONS):
+        if not waiting:
+            return False
+        seen = waiting.pop()
+        if isinstance(seen, pikepdf.Array):
+            waiting.extend(seen.as_list())
+        elif isinstance(seen, pikepdf.Dictionary) and "/S" in seen:
+            if str(seen.S) != "/GoTo":
+                return True
+            waiting.append(seen.get("/Next"))
+    raise Refused("too_complex")
+
+
 def _direct(value: Any, pikepdf: Any) -> bool:
     return isinstance(value, pikepdf.Dictionary | pikepdf.Array) and not value.is_indirect
 
@@ -199,6 +249,7 @@ def _check_office(octets: bytes) -> str:
     with zipfile.ZipFile(BytesIO(octets)) as archive:
         parts = archive.infolist()
         _check_archive(archive, parts)
+        _check_places(octets, parts)
         names = {part.filename for part in parts}
         if len(names) != len(parts):
             raise Refused("unreadable")
@@ -206,8 +257,8 @@ def _check_office(octets: bytes) -> str:
         if len(main) != 1 or "[Content_Types].xml" not in names:
             raise Refused("unsupported_type")
         form, declared = _MAIN_PARTS[main[0]]
-        types = archive.read("[Content_Types].xml")
-        if b"macroEnabled" in types or b"vbaProject" in types:
+        types = [entry.get("contenttype", "") for _, entry in _elements(archive.read("[Content_Types].xml"))]
+        if any(active in kind.casefold() for kind in types for active in _ACTIVE_TYPES):
             raise Refused("active_content")
         if declared not in types:
             raise Refused("unsupported_type")
@@ -217,14 +268,63 @@ def _check_office(octets: bytes) -> str:
 
 
 def _check_archive(archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> None:
-    """Nothing before, behind or between that another program would read as something else."""
-    if archive.comment or min((part.header_offset for part in parts), default=-1) != 0:
+    """What is listed at the end can be read and is not too much."""
+    if archive.comment or any(part.comment for part in parts):
         raise Refused("unreadable")
     if any(part.flag_bits & 0x1 for part in parts):
         raise Refused("encrypted")
     if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > MOST_UNPACKED:
         raise Refused("too_complex")
     if any(part.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for part in parts):
+        raise Refused("unreadable")
+
+
+def _check_places(octets: bytes, parts: list[zipfile.ZipInfo]) -> None:
+    """Nothing before, behind, between or within parts that another program would read as something else.
+
+    The parts begin at the first octet and follow each other without a gap, the list of them follows the last,
+    the end record follows the list and has the last 22 octets; packed octets are unpacked to their end.
+    """
+    mark, *_, size, begins, remark = _END.unpack(octets[-_END.size :])
+    if mark != b"PK\x05\x06" or remark or begins + size != len(octets) - _END.size:
+        raise Refused("unreadable")
+    place = 0
+    for part in sorted(parts, key=lambda one: one.header_offset):
+        if part.header_offset != place:
+            raise Refused("unreadable")
+        place = _end_of(octets, part)
+    if place != begins:
+        raise Refused("unreadable")
+
+
+def _end_of(octets: bytes, part: zipfile.ZipInfo) -> int:
+    """Where a part ends that says the same of itself at its beginning as in the list."""
+    mark, _, flags, method, *_, crc, packed, size, name, extra = _BEGIN.unpack_from(
+        octets, part.header_offset
+    )
+    listed = (part.CRC, part.compress_size, part.file_size)
+    behind = bool(flags & 0x8)
+    same = (crc, packed, size) == listed or (behind and crc in {0, part.CRC} and packed in {0, 0xFFFFFFFF})
+    if mark != b"PK\x03\x04" or flags & 0x1 or method != part.compress_type or not same:
+        raise Refused("unreadable")
+    begins: int = part.header_offset + _BEGIN.size + name + extra
+    end = begins + part.compress_size
+    if method == zipfile.ZIP_DEFLATED:
+        _check_packed(octets[begins:end], part.file_size)
+    if not behind:
+        return end
+    for sums in (struct.pack("<LLL", *listed), struct.pack("<LQQ", *listed)):
+        for written in (b"PK\x07\x08" + sums, sums):
+            if octets.startswith(written, end):
+                return end + len(written)
+    raise Refused("unreadable")
+
+
+def _check_packed(packed: bytes, size: int) -> None:
+    unpacker = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    # One octet more than is said: a part that is longer does not end.
+    unpacker.decompress(packed, size + 1)
+    if not unpacker.eof or unpacker.unused_data:
         raise Refused("unreadable")
 
 
@@ -248,11 +348,53 @@ def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
 
 def _reaches_out(relations: bytes) -> bool:
     """Whether it fetches a template, an object or a frame from elsewhere; links to be clicked may stay."""
-    for entry in relations.split(b"<Relationship ")[1:]:
-        outside = b'TargetMode="External"' in entry or b"TargetMode='External'" in entry
-        if outside and b"/hyperlink" not in entry:
+    for name, entry in _elements(relations):
+        if name not in {"relationships", "relationship"}:
+            raise Refused("unreadable")
+        kind = entry.get("type", "").rpartition("/")[2]
+        if kind.casefold() in _ACTIVE_RELATIONS:
+            return True
+        within = entry.get("targetmode", "internal").strip().casefold() == "internal"
+        if within and not _ADDRESS.match(entry.get("target", "").strip()):
+            continue
+        if kind != "hyperlink":
             return True
     return False
+
+
+def _elements(octets: bytes) -> list[tuple[str, dict[str, str]]]:
+    """The elements of an XML part by their names without prefixes, with their attributes, in small letters.
+
+    A document type, an entity and another encoding than UTF-8 and UTF-16 (ISO/IEC 29500-2) are refused.
+    """
+    found: list[tuple[str, dict[str, str]]] = []
+
+    def local(name: str) -> str:
+        return name.rpartition(" ")[2].casefold()
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        named = {local(key): value for key, value in attributes.items()}
+        if len(named) != len(attributes):  # two that differ in prefix or letters: programs take either
+            raise Refused("unreadable")
+        found.append((local(name), named))
+
+    def declared(_version: str, encoding: str | None, _standalone: int) -> None:
+        if (encoding or "utf-8").casefold() not in {"utf-8", "utf-16"}:
+            raise Refused("unreadable")
+
+    def refuse(*_: Any) -> None:
+        raise Refused("unreadable")
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = begin
+    parser.XmlDeclHandler = declared
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(octets, True)
+    except expat.ExpatError as error:
+        raise Refused("unreadable") from error
+    return found
 
 
 _WORK = {"photo": _photo, "document": _document, "redact": _redacted}

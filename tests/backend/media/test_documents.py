@@ -12,6 +12,7 @@ from backend.media.processing import Processor
 from tests.backend.media.pictures import office, pdf
 
 LINK = b'<Relationships><Relationship Type="x/hyperlink" TargetMode="External" Target="https://a"/></Relationships>'
+MACROS = '<Types><Override ContentType="application/vnd.ms-word.document.macroEnabled.main+xml"/></Types>'
 TEMPLATE = LINK.replace(b"x/hyperlink", b"x/attachedTemplate")
 
 
@@ -84,7 +85,7 @@ async def test_document_with_links_to_click_is_taken() -> None:
         office(word__media__image1_dot_png=b"MZ\x90\x00"),
         office(word__media__image1_dot_png=b"\x7fELF"),
         office(word___rels__settings_dot_xml_dot_rels=TEMPLATE),
-        office(types="application/vnd.ms-word.document.macroEnabled.main+xml"),
+        office(types=MACROS),
     ],
     ids=[
         "macros",
