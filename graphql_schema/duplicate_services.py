@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from backend.duplicates.types import Followed, NearReport
+from backend.duplicates.types import Followed, NearReport, ReportNear
 from foundation.idempotency import Idempotency
-from foundation.identity.principal import CitizenPrincipal
+from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
 
 
 class Follows(Protocol):
@@ -19,3 +19,9 @@ class Follows(Protocol):
     async def unfollow(
         self, principal: CitizenPrincipal, code: str, idempotency: Idempotency
     ) -> Followed: ...
+
+
+class Near(Protocol):
+    """backend.duplicates.near.NearQueries."""
+
+    async def around(self, principal: OfficialPrincipal, code: str) -> tuple[ReportNear, ...]: ...

@@ -24,6 +24,7 @@ from graphql_schema.found_reports import FoundReportsQuery, ViewMutation
 from graphql_schema.ledger import LedgerQuery
 from graphql_schema.ledger_delays import LedgerDelayMutation, LedgerDelayQuery
 from graphql_schema.media import MediaMutation
+from graphql_schema.near_reports import NearQuery
 from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationMutation, NotificationQuery
 from graphql_schema.official_changes import OfficialMutation
@@ -68,6 +69,7 @@ QUERIES = (
     PublicFiguresQuery,
     WorkQuery,
     FollowQuery,
+    NearQuery,
     LedgerQuery,
     LedgerDelayQuery,
     FoundReportsQuery,

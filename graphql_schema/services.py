@@ -43,7 +43,7 @@ from foundation.paging import Page, PageRequest
 from graphql_schema.citizen_services import Citizens
 from graphql_schema.contact_services import Contacts
 from graphql_schema.deadline_services import Deadlines
-from graphql_schema.duplicate_services import Follows
+from graphql_schema.duplicate_services import Follows, Near
 from graphql_schema.ledger_services import LedgerDelays, LedgerReads
 from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics, TextReleases
@@ -439,5 +439,6 @@ class Services:
     work: WorkServices
     contacts: Contacts
     follows: Follows
+    near: Near
     ledger: LedgerReads
     ledger_delays: LedgerDelays

@@ -32,6 +32,7 @@ from backend.devices.notes import SessionNotes
 from backend.devices.queries import DeviceQueries
 from backend.devices.releases import AppReleases
 from backend.devices.service import DeviceService
+from backend.duplicates.near import NearQueries
 from backend.duplicates.service import FollowService
 from backend.ledger.delays import DelayService
 from backend.ledger.service import Ledger
@@ -216,6 +217,7 @@ def services_of(parts: Parts) -> Services:
         redactions=redactions_of(parts),
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
         follows=FollowService(database, policy, clock),
+        near=NearQueries(database, policy, clock),
         ledger=ledger,
         ledger_delays=DelayService(database, policy, clock, new_uuid, secrets.token_bytes),
         work=work_of(database, policy, clock, new_uuid, reports),

@@ -21,6 +21,19 @@ class NearReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportNear:
+    """An open report near another one, as officers who may read both see it; `distance` in metres."""
+
+    code: str
+    ward: UnitRef
+    handler: UnitRef
+    state: ReportState
+    version: int
+    created_at: datetime
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
 class Followed:
     """What following and unfollowing answer."""
 
