@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -10,6 +10,7 @@ import asyncpg
 from backend.changes.sessions import Ended
 from backend.changes.types import LAST_UUID, Change, ChangePosition
 from backend.reports.types import report_resource
+from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.policy.entities import Resource
 
@@ -46,9 +47,10 @@ class ChangeReader:
 
     batch = BATCH
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """`clock`: from when on ends of sessions are read; their moments are the database's own."""
         self._database = database
-        self._ends_since = datetime.now(UTC) - ENDS_OVERLAP
+        self._ends_since = clock.now() - ENDS_OVERLAP
 
     async def head(self) -> ChangePosition:
         """The position behind everything that is below the watermark now."""

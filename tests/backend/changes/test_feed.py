@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
 from backend.changes.service import FeedService
 from backend.changes.types import LAST_UUID, Change, ChangePosition
+from foundation.clock import FrozenClock, SystemClock
 from foundation.database.database import Database as FeedDatabase
 from foundation.errors import Forbidden, InvalidInput
 from foundation.policy.engine import PolicyEngine
@@ -26,7 +27,7 @@ async def hub(world: World, database: Database) -> AsyncIterator[Hub]:
     feed = FeedDatabase(database.settings("backend_feed"), world.recorder)
     await feed.open()
     try:
-        hub = Hub(ChangeReader(feed), PolicyEngine.load(POLICIES), world.clock)
+        hub = Hub(ChangeReader(feed, SystemClock()), PolicyEngine.load(POLICIES), world.clock)
         running = asyncio.create_task(hub.run())
         await asyncio.sleep(0.5)  # it reads on from the head that it finds when it begins
         yield hub
@@ -255,3 +256,20 @@ async def test_changes_written_while_replaying_come_once(world: World, hub: Hub)
             positions.append((await anext(following)).position)
     await following.aclose()
     assert positions == sorted(set(positions))
+
+
+@pytest.mark.parametrize(("begun", "read"), [("2026-11-24", 1), ("9999-01-01", 0)])
+async def test_ends_of_sessions_are_read_from_the_readers_own_beginning_on(
+    world: World, database: Database, begun: str, read: int
+) -> None:
+    with connect(database.settings(database.superuser)) as connection:
+        connection.execute(
+            "INSERT INTO identity.session_end (event_id, iss, sub, ended_at, cause, recorded_at)"
+            " VALUES ('e', 'https://keycloak.test', 's', '2026-11-24', 'official_idle', '2026-11-25')"
+        )
+    feed = FeedDatabase(database.settings("backend_feed"), world.recorder)
+    await feed.open()
+    clock = FrozenClock(datetime.fromisoformat(begun).replace(tzinfo=UTC))
+    ended = await ChangeReader(feed, clock).ended_sessions()
+    await feed.close()
+    assert len(ended) == read
