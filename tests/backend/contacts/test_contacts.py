@@ -36,6 +36,16 @@ async def test_handler_opens_what_the_citizen_left_and_the_event_says_why(rig: R
     ]
 
 
+@pytest.mark.parametrize(
+    ("given_case", "case"),
+    [("12/QĐ-UBND", "12/QD-UBND"), ("999999/2026/UBND-VPHC-P3", "999999/2026/UBND-VPHC-P3")],
+)
+async def test_number_of_any_document_can_be_written_to_the_log(rig: Rig, given_case: str, case: str) -> None:
+    code, minh = await given(rig), await rig.world.official("minh")
+    await rig.service.open(minh, code, Purpose.LEGAL_REQUEST, given_case)
+    assert rig.events(code)[-1] == ("report.open_contact", "legal_request", case)
+
+
 async def test_each_opening_is_a_reading_of_its_own(rig: Rig) -> None:
     code, minh = await given(rig), await rig.world.official("minh")
     for _ in range(2):
@@ -180,6 +190,7 @@ async def test_event_is_there_before_anything_is_decrypted(rig: Rig) -> None:
         (Purpose.CALL_BACK, "Lan"),
         (Purpose.CALL_BACK, ""),
         (Purpose.CALL_BACK, "128/UBND-VP\n"),
+        (Purpose.CALL_BACK, "128/UBND&VP"),
     ],
 )
 async def test_case_number_that_is_none_is_refused(rig: Rig, purpose: Purpose, case: str | None) -> None:
