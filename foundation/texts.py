@@ -9,6 +9,8 @@ MAX_NOTE = 300
 MAX_TEXT = 4_000
 # Control, format (bidi, zero width), surrogate, private, unassigned; line and paragraph separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# They turn what follows around: somebody reads something else than stands there. Refused, not removed.
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Vietnamese never needs more: a letter is one character in NFC, or a letter and its tone.
 MOST_MARKS = 1
 
@@ -32,7 +34,7 @@ def checked_label(field: str, value: str, longest: int = MAX_NAME) -> str:
 
 
 def checked_text(field: str, value: str, longest: int = MAX_TEXT) -> str:
-    """`value` trimmed. Raises InvalidInput when it is empty, too long, or holds control characters."""
+    """`value` trimmed. Raises InvalidInput: empty, too long, or controls, those of direction too."""
     trimmed = value.strip()
     if not 1 <= len(trimmed) <= longest or any(_is_control(character) for character in trimmed):
         raise InvalidInput(field)
@@ -44,7 +46,7 @@ def checked_text(field: str, value: str, longest: int = MAX_TEXT) -> str:
 
 
 def _is_control(character: str) -> bool:
-    return (character < " " and character not in "\n\t") or character == "\x7f"
+    return (character < " " and character not in "\n\t") or character == "\x7f" or character in _DIRECTION
 
 
 def checked_lines(field: str, value: str, longest: int) -> str:

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from graphql_schema.bulk_changes import BulkMutation
 from graphql_schema.calendar_changes import CalendarMutation
 from graphql_schema.calendars import CalendarQuery
 from graphql_schema.category_changes import CategoryMutation
@@ -98,6 +99,7 @@ MUTATIONS = (
     FollowMutation,
     LedgerDelayMutation,
     PartMutation,
+    BulkMutation,
     ViewMutation,
     ExportMutation,
     ContactMutation,

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from backend.reports.types import Report
+from backend.work.bulk import Asked, Bulk, Outcome
 from backend.work.exports import Export, File, Format
 from backend.work.filters import ListFilter
 from backend.work.templates import Template, TemplateKind
@@ -129,6 +130,20 @@ class Templates(Protocol):
     ) -> UUID: ...
 
 
+class BulkChanges(Protocol):
+    """backend.work.bulk.BulkService."""
+
+    async def run(
+        self,
+        principal: OfficialPrincipal,
+        bulk: Bulk,
+        reports: Sequence[Asked],
+        idempotency: Idempotency,
+        *,
+        dry: bool,
+    ) -> tuple[Outcome, ...]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkServices:
     """Work on reports: read and changed."""
@@ -140,3 +155,4 @@ class WorkServices:
     views: Views
     exports: Exports
     templates: Templates
+    bulk: BulkChanges

@@ -1,6 +1,7 @@
 """Officers' work put together: read and changed by the api, upheld by the worker."""
 
 from backend.notifications.service import NotificationService
+from backend.work.bulk import BulkService
 from backend.work.export_jobs import ExportJobs
 from backend.work.exports import ExportService
 from backend.work.finding import Finder, Reports
@@ -22,14 +23,18 @@ def work_of(
 ) -> WorkServices:
     """What resolvers of officers' work call."""
     finder = Finder(database, policy, clock, reports)
+    changes = WorkService(database, policy, clock, new_id)
+    parts = PartService(database, policy, clock, new_id)
+    templates = TemplateService(database, policy, clock, new_id)
     return WorkServices(
         reads=WorkQueries(database, policy, clock),
-        changes=WorkService(database, policy, clock, new_id),
-        parts=PartService(database, policy, clock, new_id),
+        changes=changes,
+        parts=parts,
         finder=finder,
         exports=ExportService(database, policy, clock, new_id, finder, reports),
-        templates=TemplateService(database, policy, clock, new_id),
+        templates=templates,
         views=ViewService(database, policy, clock, new_id),
+        bulk=BulkService(changes, parts, templates),
     )
 
 

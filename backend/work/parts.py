@@ -89,9 +89,11 @@ class PartService:
         self._new_id = new_id
 
     async def add(
-        self, principal: OfficialPrincipal, code: str, unit: str, task: str, idempotency: Idempotency
+        self, principal: OfficialPrincipal, code: str, unit: str, task: str, idempotency: Idempotency | None
     ) -> Worked:
         """Ask another unit for a part of the work; it sees the report from now on.
+
+        `idempotency` None: a rehearsal, which does all of it and leaves without a commit.
 
         Raises NotFound, Forbidden, InvalidInput, UnknownUnit, SameUnit, AlreadySupporting, TooManyParts,
         ReportClosed.
@@ -166,7 +168,7 @@ class PartService:
         unit_code: str,
         action: str,
         make: Make,
-        idempotency: Idempotency,
+        idempotency: Idempotency | None,
         field: str,
         words: str,
     ) -> Worked:
@@ -174,7 +176,7 @@ class PartService:
         async with self._database.unit_of_work(principal, AuditEvent(action)) as work:
             parsed = parse_report_code(code)
             work.intent = replace(work.intent, resource=f"report:{parsed}")
-            stored = await claim(work, idempotency, now)
+            stored = None if idempotency is None else await claim(work, idempotency, now)
             if stored is not None:
                 return Worked(stored["code"], stored["version"])
             note = checked_lines(field, words, MAX_TEXT)
@@ -194,6 +196,8 @@ class PartService:
                 about=unit.id,
                 note=note,
             )
+            if idempotency is None:
+                return Worked(parsed, held.version)
             await keep(work, idempotency, {"code": parsed, "version": held.version})
             await work.record(replace(work.intent, policies=decision.policies))
             await work.commit()

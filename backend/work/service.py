@@ -57,11 +57,12 @@ class WorkService:
         code: str,
         expected_version: int,
         to_official: str,
-        idempotency: Idempotency,
+        idempotency: Idempotency | None,
     ) -> Worked:
         """Put the report into the hand of a handler of the handling unit, who is told.
 
-        `expected_version` is that of the work, 0 when there was none. Raises NotFound, Forbidden,
+        `expected_version` is that of the work, 0 when there was none. `idempotency` None, here and below: a
+        rehearsal, which does all of it and leaves without a commit. Raises NotFound, Forbidden,
         VersionConflict, ReportClosed, NotAHandler, SameAssignee, IdempotencyMismatch.
         """
 
@@ -79,7 +80,11 @@ class WorkService:
         return await self._change(principal, code, "report.assign", make, idempotency)
 
     async def take_away(
-        self, principal: OfficialPrincipal, code: str, expected_version: int, idempotency: Idempotency
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        idempotency: Idempotency | None,
     ) -> Worked:
         """Leave the report in nobody's hand. Raises as `assign`, and NotAssigned."""
 
@@ -94,7 +99,7 @@ class WorkService:
         return await self._change(principal, code, "report.unassign", make, idempotency)
 
     async def write_note(
-        self, principal: OfficialPrincipal, code: str, note: str, idempotency: Idempotency
+        self, principal: OfficialPrincipal, code: str, note: str, idempotency: Idempotency | None
     ) -> Worked:
         """Add a note that officers of the units alone read. Raises NotFound, Forbidden, InvalidInput."""
 
@@ -122,19 +127,26 @@ class WorkService:
         return entry
 
     async def _change(
-        self, principal: OfficialPrincipal, code: str, action: str, make: Make, idempotency: Idempotency
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        action: str,
+        make: Make,
+        idempotency: Idempotency | None,
     ) -> Worked:
         now = self._clock.now()
         async with self._database.unit_of_work(principal, AuditEvent(action)) as work:
             parsed = parse_report_code(code)
             work.intent = replace(work.intent, resource=f"report:{parsed}")
-            stored = await claim(work, idempotency, now)
+            stored = None if idempotency is None else await claim(work, idempotency, now)
             if stored is not None:
                 return Worked(stored["code"], stored["version"])
             held = await hold(work, parsed)
             work.intent = replace(work.intent, unit=held.report.handler_code)
             decision = self._policy.authorise(principal, action, held.resource, now=now)
             version = await make(Doing(work, principal, held, now))
+            if idempotency is None:
+                return Worked(parsed, version)
             await keep(work, idempotency, {"code": parsed, "version": version})
             await work.record(replace(work.intent, policies=decision.policies))
             await work.commit()

@@ -300,7 +300,14 @@ def every(rest: Any, **given: Any) -> Services:
     given.setdefault(
         "work",
         WorkServices(
-            reads=QuietWork(), changes=rest, parts=rest, finder=rest, views=rest, exports=rest, templates=rest
+            reads=QuietWork(),
+            changes=rest,
+            parts=rest,
+            finder=rest,
+            views=rest,
+            exports=rest,
+            templates=rest,
+            bulk=rest,
         ),
     )
     return Services(**{field.name: given.get(field.name, rest) for field in fields(Services)})
