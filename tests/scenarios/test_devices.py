@@ -60,6 +60,17 @@ async def code_of(client: IocClient) -> str:
     return str(answer["errors"][0]["extensions"]["code"])
 
 
+async def ended_at_keycloak(client: IocClient) -> None:
+    """Return when the session has ended there: until then the browser would sign in to it again."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await client.refresh()
+            except LoginRefused:
+                return
+            await asyncio.sleep(0.2)
+
+
 async def close_of(socket: ClientConnection) -> tuple[int | None, str | None]:
     """Code and reason of the end of a connection."""
     async with asyncio.timeout(30):
@@ -97,6 +108,7 @@ async def test_lost_device_stays_out_with_a_new_session(
     async with keycloak.client(citizen) as phone, keycloak.client(citizen) as tablet:
         await run(phone, "Viewer")
         await change(tablet, "ReportLostDevice", device=phone.key.thumbprint())
+        await ended_at_keycloak(phone)
         await phone.sign_in()
         refused = await code_of(phone)
         goes_on = (await run(tablet, "Viewer"))["__typename"]
