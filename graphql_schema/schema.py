@@ -31,6 +31,7 @@ from graphql_schema.notifications import NotificationMutation, NotificationQuery
 from graphql_schema.official_changes import OfficialMutation
 from graphql_schema.officials import OfficialQuery
 from graphql_schema.part_changes import PartMutation
+from graphql_schema.privacy import PrivacyMutation, PrivacyQuery
 from graphql_schema.public_figures import PublicFiguresQuery
 from graphql_schema.recoveries import RecoveryMutation
 from graphql_schema.registers import HistoryQuery
@@ -73,6 +74,7 @@ QUERIES = (
     NearQuery,
     LedgerQuery,
     LedgerDelayQuery,
+    PrivacyQuery,
     FoundReportsQuery,
     ExportQuery,
     TemplateQuery,
@@ -98,6 +100,7 @@ MUTATIONS = (
     WorkMutation,
     FollowMutation,
     LedgerDelayMutation,
+    PrivacyMutation,
     PartMutation,
     BulkMutation,
     ViewMutation,

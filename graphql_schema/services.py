@@ -45,6 +45,7 @@ from graphql_schema.contact_services import Contacts
 from graphql_schema.deadline_services import Deadlines
 from graphql_schema.duplicate_services import Follows, Near
 from graphql_schema.ledger_services import LedgerDelays, LedgerReads
+from graphql_schema.privacy_services import Privacy, PrivacyDesk
 from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics, TextReleases
 from graphql_schema.work_services import WorkServices
@@ -442,3 +443,5 @@ class Services:
     near: Near
     ledger: LedgerReads
     ledger_delays: LedgerDelays
+    privacy: Privacy
+    privacy_desk: PrivacyDesk

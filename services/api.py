@@ -48,6 +48,8 @@ from backend.officials.queries import OfficialQueries
 from backend.officials.resets import ResetService
 from backend.officials.reviews import ReviewService
 from backend.officials.service import OfficialService
+from backend.privacy.desk import PrivacyDesk
+from backend.privacy.service import PrivacyService
 from backend.releases.service import TextReleaseService
 from backend.reports.queries import ReportQueries
 from backend.reports.service import ReportService
@@ -220,6 +222,8 @@ def services_of(parts: Parts) -> Services:
         near=NearQueries(database, policy, clock),
         ledger=ledger,
         ledger_delays=DelayService(database, policy, clock, new_uuid, secrets.token_bytes),
+        privacy=PrivacyService(database, policy, clock, new_uuid),
+        privacy_desk=PrivacyDesk(database, policy, clock),
         work=work_of(database, policy, clock, new_uuid, reports),
         contacts=contacts_of(database, policy, clock, parts.transit),
         citizens=citizens_of(database, policy, clock, parts.keys, parts.settings.phones, queue_of(parts)),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -11,6 +11,7 @@ from sqlalchemy import text
 from backend.administration.errors import CodeTaken
 from backend.administration.service import AdministrationService
 from backend.administration.types import Done, Fields, HistoryKind, Made, Register
+from backend.deadlines.facts import calendars, rows_of
 from backend.deadlines.hours import checked_hours, intervals_of, multirange_of, time_of
 from backend.deadlines.types import DayKind, Interval, SpecialDay
 from foundation.clock import HANOI
@@ -79,6 +80,9 @@ _INSERT_DAY = text(
     VALUES (:day, :year, :kind, :name_vi, :name_en, :like_weekday)
     """
 )
+
+OFFICE = "office"
+"""The calendar of the city's offices."""
 
 Make = Callable[[UnitOfWork, datetime], Awaitable[Made]]
 
@@ -306,3 +310,10 @@ def _row(year: int, special: SpecialDay) -> dict[str, Any]:
 
 def _day(now: datetime) -> date:
     return now.astimezone(HANOI).date()
+
+
+async def working_days_after(work: UnitOfWork, start: datetime, days: int) -> datetime:
+    """When so many working days of the city's offices have passed since a moment."""
+    office = (await calendars(rows_of(work), [OFFICE], start))[OFFICE]
+    day = timedelta(minutes=office.day_minutes(_day(start)))
+    return office.add(start, days * day)

@@ -25,9 +25,10 @@ class DutyKind(StrEnum):
     CITY_OPERATOR = "city_operator"
     PLATFORM_ADMIN = "platform_admin"
     UNIT_ADMIN = "unit_admin"
+    DATA_PROTECTION = "data_protection"
 
 
-CITY_ONLY = frozenset({DutyKind.CITY_OPERATOR, DutyKind.PLATFORM_ADMIN})
+CITY_ONLY = frozenset({DutyKind.CITY_OPERATOR, DutyKind.PLATFORM_ADMIN, DutyKind.DATA_PROTECTION})
 """Duties that are held at the city itself."""
 
 

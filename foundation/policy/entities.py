@@ -27,7 +27,9 @@ from foundation.policy.errors import PolicyErrored
 ANONYMOUS = "anonymous"
 LEVELS = {"aal1": 1, "aal2": 2, "aal3": 3}
 """`acr` to the Long that policies compare."""
-DUTY_KINDS = frozenset({"handler", "lead", "city_operator", "platform_admin", "unit_admin"})
+DUTY_KINDS = frozenset(
+    {"handler", "lead", "city_operator", "platform_admin", "unit_admin", "data_protection"}
+)
 """Kinds of duties (nhiệm vụ) that policies know. Another kind is refused: it might be one that restricts."""
 NETWORK_KINDS = frozenset({"city", "internet", "unknown"})
 """Kinds of networks that policies know. Another kind is refused: it might be one that restricts."""
@@ -206,6 +208,7 @@ def _official_attributes(principal: OfficialPrincipal) -> dict[str, Value]:
         # Both, because somebody working as an officer of a ward must not take the city's view along.
         "city_operator": principal.city_level and "city_operator" in kinds,
         "platform_admin": "platform_admin" in kinds,
+        "data_protection": "data_protection" in kinds,
     }
 
 

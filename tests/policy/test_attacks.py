@@ -17,7 +17,7 @@ entity Unit = { closed: Bool };
 entity Official = {
   unit: Unit, body: String, units: Set<Unit>, handler_of: Set<Unit>, lead_of: Set<Unit>,
   administrator_of: Set<Unit>, platform_of: Set<Unit>,
-  city_operator: Bool, platform_admin: Bool,
+  city_operator: Bool, platform_admin: Bool, data_protection: Bool,
 };
 entity Report = { weight: Long, secret: Bool, handler: Unit };
 type Context = { now: datetime, acr: Long, network: String, sign_in_age?: Long };

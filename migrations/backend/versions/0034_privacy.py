@@ -1,4 +1,4 @@
-"""Reserved."""
+"""Consents, requests of data subjects, the register of processing; the data-protection officer's duty."""
 
 from migrations.sql import run
 
