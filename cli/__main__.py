@@ -26,6 +26,7 @@ from cli import (
     test,
     totp,
     up,
+    vault,
 )
 from cli.output import show_errors
 
@@ -54,6 +55,7 @@ app.command("restore")(restore.restore)
 app.command("rotate")(rotate.rotate)
 app.add_typer(push.app, name="push")
 app.add_typer(sms.app, name="sms")
+app.add_typer(vault.app, name="vault")
 app.command("check")(check.check)
 app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test.test)
 app.command("bench")(bench.bench)

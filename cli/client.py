@@ -131,6 +131,16 @@ class IocClient:
         self.tokens = await self._sign_in().narrowed(self.person, self.tokens, self.audience)
         self._remember()
 
+    async def narrowed(self, audience: str) -> str:
+        """An access token of the same session for another service alone. Raises LoginRefused."""
+        await self.access_token()
+        if self.tokens is None:
+            raise LoginRefused("not signed in")
+        other = await self._sign_in().narrowed(self.person, self.tokens, audience)
+        if other.access is None:
+            raise LoginRefused("no access token")
+        return other.access
+
     async def sign_out(self) -> None:
         """End the session at Keycloak and forget it here."""
         if self.tokens is None:

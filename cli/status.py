@@ -81,6 +81,7 @@ def _addresses(stack: EmbeddedStack) -> dict[str, str]:
         "soc": f"127.0.0.1:{stack.ports.soc}",
         "edge": f"{stack.services.api_url}/graphql",
         "api": f"https://localhost:{stack.ports.api} (behind the edge)",
+        "vault": f"{stack.services.vault_url} (for the api alone)",
     }
 
 

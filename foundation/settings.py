@@ -149,6 +149,8 @@ OPERATIONS = {
     "openContact": OperationRate(amount=60, seconds=86_400, who="official"),
     # Ten files for each of six reports; reading a photo costs a second of a core.
     "uploadMedia": OperationRate(amount=60, seconds=3_600, who="anyone"),
+    # A leader reads through a list of files; each call costs the vault a millisecond of a core.
+    "vaultCall": OperationRate(amount=120, seconds=60, who="official"),
 }
 
 
@@ -248,6 +250,23 @@ class AppsSettings(Section, frozen=True):
     required: bool | None = None
     """Whether whoever is signed in must name the app. None: in production."""
     versions: dict[str, AppSettings] = msgspec.field(default_factory=lambda: dict(APPS))
+
+
+class VaultGatewaySettings(Section, frozen=True):
+    """How the api reaches the vault: by mutual TLS with an authority for that alone."""
+
+    url: str
+    """The vault's origin."""
+    ca_file: Path
+    certificate_file: Path
+    key_file: Path
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=9)] = 8.0
+    """For a call, all in all: less than the execution of a document has."""
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.url)
+        if url.scheme != "https" or url.path:
+            raise ValueError("vault.url is an https origin, without a path")
 
 
 class SmsLimits(Section, frozen=True):
@@ -377,6 +396,8 @@ class ApiSettings(Section, frozen=True):
     """None: no contact is taken or opened here. Production has one."""
     directory_queue: DirectoryQueueSettings | None = None
     """None: this process asks nothing of the directory."""
+    vault: VaultGatewaySettings | None = None
+    """None: this process passes nothing on to the vault."""
     operations: OperationsSettings | None = None
     tracing: TracingSettings | None = None
 

@@ -12,6 +12,7 @@ import structlog
 from backend.deadlines.types import ReportDeadlines
 from backend.media.types import Media
 from backend.reports.types import TimelineEntry
+from backend.vault_gateway.types import NO_CREDENTIALS, Credentials
 from backend.work.types import Work
 from foundation.cursors import Cursors, NamePosition, Person, person_of
 from foundation.directory_queue import Asking
@@ -60,6 +61,8 @@ class GraphQLContext:
     """For the execution; after a commit, for each read."""
     sent: Asking | None = None
     """Body, token and proof as they came; None without them. Ask for `asking`, which checks them."""
+    vault_credentials: Credentials = NO_CREDENTIALS
+    """For the vault alone: copied unread."""
     timelines: Batch[tuple[TimelineEntry, ...]] = field(init=False)
     media: Batch[tuple[Media, ...]] = field(init=False)
     deadlines: Batch[ReportDeadlines] = field(init=False)

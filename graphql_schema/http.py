@@ -19,6 +19,7 @@ from litestar.enums import ScopeType
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Scope, Send, WebSocketScope
 
+from backend.vault_gateway.types import Credentials
 from foundation.deadline import deadline
 from foundation.directory_queue import Asking
 from foundation.errors import Refusal
@@ -260,6 +261,7 @@ class GraphQLEndpoint:
             record_refusal=self._gateway.refused,
             seconds=self._limits.seconds,
             sent=_sent(call),
+            vault_credentials=call.parts.vault,
         )
         try:
             async with deadline(self._limits.seconds):
@@ -291,6 +293,7 @@ def parts_of(scope: HTTPScope | WebSocketScope, headers: Headers, request_id: st
         request_id=request_id,
         app=headers.all(apps.HEADER),
         traceparent=headers.one("traceparent"),
+        vault=Credentials(headers.all("vault-authorization"), headers.all("vault-dpop")),
     )
 
 

@@ -1,6 +1,8 @@
 """Scalars of our own."""
 
+import base64
 from datetime import datetime
+from typing import NewType
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
@@ -28,4 +30,22 @@ DATE_TIME: ScalarDefinition = strawberry.scalar(
     specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
     serialize=_in_hanoi,
     parse_value=_moment,
+)
+
+Base64 = NewType("Base64", bytes)
+
+
+def _octets(value: object) -> bytes:
+    octets = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    if base64.b64encode(octets).decode("ascii") != value:
+        raise ValueError("Base64 wants RFC 4648, 4, exactly as it is written")
+    return octets
+
+
+BASE64: ScalarDefinition = strawberry.scalar(
+    name="Base64",
+    description="Chuỗi octet viết theo base64. / Octets in base64 (RFC 4648, 4), with padding.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc4648#section-4",
+    serialize=lambda octets: base64.b64encode(octets).decode("ascii"),
+    parse_value=_octets,
 )

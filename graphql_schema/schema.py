@@ -42,11 +42,12 @@ from graphql_schema.reports import ReportQuery
 from graphql_schema.routing import RoutingQuery
 from graphql_schema.routing_rules import RoutingRulesQuery
 from graphql_schema.rule_changes import RoutingRulesMutation
-from graphql_schema.scalars import DATE_TIME
+from graphql_schema.scalars import BASE64, DATE_TIME, Base64
 from graphql_schema.statistics import StatisticsQuery
 from graphql_schema.templates import TemplateMutation, TemplateQuery
 from graphql_schema.tenancy import TenancyQuery
 from graphql_schema.unit_changes import UnitMutation
+from graphql_schema.vault import VaultMutation, VaultQuery
 from graphql_schema.viewer import ViewerQuery
 from graphql_schema.work import WorkQuery
 from graphql_schema.work_changes import WorkMutation
@@ -78,6 +79,7 @@ QUERIES = (
     FoundReportsQuery,
     ExportQuery,
     TemplateQuery,
+    VaultQuery,
     NodeQuery,
 )
 MUTATIONS = (
@@ -107,13 +109,14 @@ MUTATIONS = (
     ExportMutation,
     ContactMutation,
     TemplateMutation,
+    VaultMutation,
 )
 SUBSCRIPTIONS = (ChangeSubscription,)
 
 
 def config() -> StrawberryConfig:
     """How Python names and types become the schema's."""
-    return StrawberryConfig(scalar_map={datetime: DATE_TIME}, disable_field_suggestions=True)
+    return StrawberryConfig(scalar_map={datetime: DATE_TIME, Base64: BASE64}, disable_field_suggestions=True)
 
 
 def build() -> strawberry.Schema:

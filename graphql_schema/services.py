@@ -48,6 +48,7 @@ from graphql_schema.ledger_services import LedgerDelays, LedgerReads
 from graphql_schema.privacy_services import Privacy, PrivacyDesk
 from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics, TextReleases
+from graphql_schema.vault_services import Vault
 from graphql_schema.work_services import WorkServices
 
 if TYPE_CHECKING:
@@ -445,3 +446,5 @@ class Services:
     ledger_delays: LedgerDelays
     privacy: Privacy
     privacy_desk: PrivacyDesk
+    vault: Vault | None = None
+    """None: this process has no way to the vault."""

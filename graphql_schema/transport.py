@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar.types import HTTPScope, Receive
 
+from backend.vault_gateway.types import NO_CREDENTIALS, Credentials
 from graphql_schema.limits import RequestRefused
 
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -120,6 +121,8 @@ class RequestParts:
     """`Ioc-App`."""
     traceparent: str | None = None
     """The edge's (W3C Trace Context): what a caller sends there is replaced."""
+    vault: Credentials = NO_CREDENTIALS
+    """`Vault-Authorization` and `Vault-DPoP`, for the vault alone."""
 
 
 @dataclass(frozen=True, slots=True)

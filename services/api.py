@@ -58,6 +58,7 @@ from backend.routing.service import RoutingService
 from backend.statistics.public import PublicFigureQueries
 from backend.tenancy.queries import TenancyQueries
 from backend.tenancy.service import TenancyService
+from backend.vault_gateway.service import VaultGateway
 from backend.work.gate import WorkParts
 from foundation import logs
 from foundation.clock import Clock, SystemClock
@@ -100,6 +101,7 @@ from services.observing import observed
 from services.registers import registers_of
 from services.routes import backchannel_logout_route, health_routes
 from services.serving import DRAIN, START_SECONDS, Serving, drain_before_respawn, drain_before_stop
+from services.vault_gateway import vault_gateway_of
 from services.work import work_of
 
 SETTINGS_VARIABLE = "IOC_API_SETTINGS"
@@ -133,6 +135,7 @@ class Parts:
     transit: Transit | None = None
     processor: Processor = field(default_factory=Processor)
     """One: its children at once are counted for uploads and renditions together."""
+    vault: VaultGateway | None = None
 
 
 def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
@@ -164,6 +167,7 @@ def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
         health=Health("api"),
         keys=PhoneKeys.of(settings.phones),
         transit=None if settings.contact is None else Transit(settings.contact),
+        vault=vault_gateway_of(settings.vault),
     )
 
 
@@ -226,6 +230,7 @@ def services_of(parts: Parts) -> Services:
         privacy_desk=PrivacyDesk(database, policy, clock),
         work=work_of(database, policy, clock, new_uuid, reports),
         contacts=contacts_of(database, policy, clock, parts.transit),
+        vault=parts.vault,
         citizens=citizens_of(database, policy, clock, parts.keys, parts.settings.phones, queue_of(parts)),
     )
 
@@ -400,6 +405,8 @@ async def running(
         await authenticator.close()
         if parts.transit is not None:
             await parts.transit.close()
+        if parts.vault is not None:
+            await parts.vault.close()
         if channels is not None:
             await channels.close()
         await parts.feed.close()

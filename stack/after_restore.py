@@ -61,6 +61,18 @@ def settle_backend(
     return done
 
 
+def taken_from_vault(cluster: PostgresCluster) -> dict[str, Any]:
+    """The epoch of the vault's log. Nothing else of the vault can be taken away yet."""
+    with cluster.connect(cluster.name) as connection:
+        return {"epoch": _value(connection, "SELECT max(epoch) FROM audit.log")}
+
+
+def settle_vault(cluster: PostgresCluster, taken: dict[str, Any]) -> dict[str, Any]:
+    """Open a new log above every epoch that was."""
+    with cluster.connect(cluster.name) as connection, connection.transaction():
+        return {"log": _value(connection, "SELECT audit.open_epoch(NULL, %s)", taken["epoch"])}
+
+
 def media_of(cluster: PostgresCluster) -> set[str]:
     """The media that the database names, as 32 hexadecimal digits."""
     with cluster.connect(cluster.name) as connection:

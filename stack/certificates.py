@@ -14,7 +14,7 @@ from stack.secret_files import write_secret
 
 RELAY_NAME = "relay.backend.ioc.internal"
 EDGE_NAME = "edge.ioc.internal"
-OPENBAO_API_NAME = "api.backend.ioc.internal"
+API_NAME = "api.backend.ioc.internal"
 OPENBAO_ADMINISTRATOR_NAME = "openbao-administrator.backend.ioc.internal"
 _AUTHORITY_LIFE = timedelta(days=3650)
 _LIFE = timedelta(days=397)
@@ -138,6 +138,10 @@ class Certificates:
     openbao_administrator: Pair
     openbao_callers: Path
     """The authority of those who may call the backend's OpenBao."""
+    vault_authority: Path
+    """Of the way from the api to the vault, both ends, and of nothing else."""
+    vault: Pair
+    vault_client: Pair
 
 
 def renew(folder: Path) -> Certificates:
@@ -150,11 +154,13 @@ def ensure(folder: Path, *, anew: bool = False) -> Certificates:
     servers = Authority(folder, "ca", "HaNoi IOC local CA", anew)
     soc = Authority(folder, "soc-ca", "HaNoi IOC local CA of the SOC link", anew)
     callers = Authority(folder, "callers-ca", "HaNoi IOC local CA of the api's callers", anew)
+    openbao = Authority(folder, "openbao-ca", "HaNoi IOC local CA of OpenBao's callers", anew)
+    vault = Authority(folder, "vault-ca", "HaNoi IOC local CA between api and vault", anew)
     servers.ensure()
     soc.ensure()
     callers.ensure()
-    openbao = Authority(folder, "openbao-ca", "HaNoi IOC local CA of OpenBao's callers", anew)
     openbao.ensure()
+    vault.ensure()
     return Certificates(
         authority=servers.certificate,
         soc_authority=soc.certificate,
@@ -169,9 +175,12 @@ def ensure(folder: Path, *, anew: bool = False) -> Certificates:
         channel=servers.server("channel"),
         callers=callers.certificate,
         openbao=servers.server("openbao"),
-        openbao_api=openbao.client("openbao-api", OPENBAO_API_NAME),
+        openbao_api=openbao.client("openbao-api", API_NAME),
         openbao_administrator=openbao.client("openbao-administrator", OPENBAO_ADMINISTRATOR_NAME),
         openbao_callers=openbao.certificate,
+        vault_authority=vault.certificate,
+        vault=vault.server("vault"),
+        vault_client=vault.client("vault-client", API_NAME),
     )
 
 

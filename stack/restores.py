@@ -28,7 +28,7 @@ from stack.secret_files import password
 from stack.services import CITIZENS, OFFICIALS, issuer_of
 
 _CLUSTERS = ("backend", "keycloak", "vault")
-_SETTLED = ("backend", "keycloak")
+_SETTLED = ("backend", "keycloak", "vault")
 _PLACED = ("media", *CONFIGURATION)
 _GONE = ("spool", "settings")
 """Of the system before: made anew at the next start."""
@@ -149,7 +149,11 @@ class Restore:
         """What was taken away by the newest moment: recovered for this question alone."""
         home = Home(self._scratch.folder / "newest")
         home.prepare()
-        asked = {"backend": after_restore.taken_from_backend, "keycloak": after_restore.taken_from_keycloak}
+        asked = {
+            "backend": after_restore.taken_from_backend,
+            "keycloak": after_restore.taken_from_keycloak,
+            "vault": after_restore.taken_from_vault,
+        }
         taken: dict[str, Any] = {}
         for name in _SETTLED:
             with self.stack.step(f"Taken away since: {name}"):
@@ -183,6 +187,9 @@ class Restore:
                 wanted = after_restore.media_of(cluster)
             elif name == "keycloak":
                 report.done[name] = after_restore.settle_keycloak(cluster, taken.get(name))
+            elif name == "vault":
+                known = taken.get(name) or after_restore.taken_from_vault(cluster)
+                report.done[name] = after_restore.settle_vault(cluster, known)
             _set_superuser(cluster)
         return wanted
 

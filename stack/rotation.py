@@ -63,6 +63,7 @@ SHARED_KEYS = {
 }
 CLIENT_READERS = {
     "ioc-backend": "api",
+    "ioc-vault": "vault",
     "ioc-directory-events": "directory",
     "ioc-directory": "directory",
     "ioc-directory-cleared": "directory",
@@ -114,6 +115,7 @@ class Rotation:
             Step("api shows its own", self.reload_api),
             Step("openbao shows its own", lambda: self.stack.supervisor.send("openbao", signal.SIGHUP)),
             Step("relay", self.reloader("relay")),
+            Step("vault", self.reloader("vault")),
             Step("the SOC's receiver", lambda: self.stack.supervisor.restart(self.stack.soc.part())),
             Step("mail", lambda: self.stack.supervisor.restart(self.stack.mail.part())),
         ]

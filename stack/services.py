@@ -32,6 +32,9 @@ from foundation.settings import (
     SmsSettings,
     SocSettings,
     TlsSettings,
+    VaultGatewaySettings,
+    VaultIdentitySettings,
+    VaultSettings,
     WorkerSettings,
 )
 from recovery.sealed import KEY_BYTES as BACKUP_KEY_SIZE
@@ -48,6 +51,7 @@ from stack.secret_files import random_key, signing_key
 from stack.settings_files import write_settings
 from stack.sms import sms_token_file
 from stack.supervisor import Part
+from stack.vault_keys import VaultKeys
 
 CITIZENS = "ihanoi"
 OFFICIALS = "hanoi-ioc"
@@ -76,6 +80,13 @@ class Services:
     """Clusters whose WAL goes to the backups' repository."""
     archive_seconds: float = 5.0
     sms_limits: SmsLimits = field(default_factory=SmsLimits)
+    vault: PostgresCluster | None = None
+    """The vault's cluster. None: tests of single parts."""
+
+    @property
+    def vault_url(self) -> str:
+        """The vault's origin: what proofs name, and where the api reaches it."""
+        return f"https://localhost:{self.ports.vault}"
 
     @property
     def api_url(self) -> str:
@@ -106,6 +117,9 @@ class Services:
         # What only the directory says to the worker: the api does not have it.
         random_key(self.home.secret("recovery-seal"), PHONE_KEY_SIZE)
         random_key(self.home.backup_key, BACKUP_KEY_SIZE)
+        VaultKeys(self.home).prepare()
+        if self.vault is not None:
+            write_settings(self.settings_file("vault"), self._vault(self.vault))
         for service, settings in self._settings().items():
             write_settings(self.settings_file(service), settings)
 
@@ -114,12 +128,17 @@ class Services:
         return [
             # First, so that it is the last to end and takes what the others wrote at their end.
             self._part("archiver", lambda: self._says_started("archiver")),
+            *self._vault_parts(),
             self._part("api", self._api_is_ready),
             self._part("worker", lambda: self._says_started("worker")),
             self._part("relay", lambda: self._says_started("relay")),
             self._part("directory", lambda: self._says_started("directory")),
             self._part("edge_events", lambda: self._says_started("edge_events")),
         ]
+
+    def _vault_parts(self) -> list[Part]:
+        # Before the api, and so after it when all are stopped.
+        return [] if self.vault is None else [self._part("vault", lambda: self._says_started("vault"))]
 
     def _part(self, name: str, ready: Callable[[], bool]) -> Part:
         command = [sys.executable, "-m", f"services.{name}", "--settings", str(self.settings_file(name))]
@@ -237,6 +256,38 @@ class Services:
             directory_queue=self._directory_queue("api"),
             phones=self._phones(),
             contact=OpenBao(self.home, self.ports, self.certificates).settings(),
+            vault=VaultGatewaySettings(
+                url=self.vault_url,
+                ca_file=self.certificates.vault_authority,
+                certificate_file=self.certificates.vault_client.certificate,
+                key_file=self.certificates.vault_client.key,
+            ),
+        )
+
+    def _vault(self, cluster: PostgresCluster) -> VaultSettings:
+        pair = self.certificates.vault
+        return VaultSettings(
+            environment="development",
+            listen_host="127.0.0.1",
+            listen_port=self.ports.vault,
+            tls=TlsSettings(
+                certificate_file=pair.certificate,
+                key_file=pair.key,
+                client_ca_file=self.certificates.vault_authority,
+            ),
+            database=cluster.settings("vault_app", pool_size=4),
+            identity=VaultIdentitySettings(
+                public_url=self.vault_url,
+                audience="ioc-vault",
+                keycloak_ca_file=self.certificates.authority,
+                officials=RealmSettings(
+                    issuer=self.issuer(OFFICIALS), clients=["ioc-ipad"], minimum_acr="aal2"
+                ),
+                introspection=self._client("ioc-vault"),
+            ),
+            keys=VaultKeys(self.home).settings(),
+            audit=AuditSettings(log="vault"),
+            operations=self._operations("vault"),
         )
 
     def _mail(self) -> MailSettings:

@@ -23,6 +23,7 @@ from foundation.settings import (
     EdgeEventsSettings,
     RelaySettings,
     Section,
+    VaultSettings,
     WorkerSettings,
     load,
 )
@@ -37,8 +38,9 @@ IMAGES = ROOT / "deploy" / "images"
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-JOBS = {"migrate-backend", "migrate-vault", "passwords-backend", "seed", "signatures"}
-OPERATED = {"api", "worker", "relay", "directory", "edge_events", "archiver"}
+JOBS = {"migrate-backend", "migrate-vault", "passwords-backend", "passwords-vault", "seed", "signatures"}
+PASSWORDS = {"passwords-backend", "passwords-vault"}
+OPERATED = {"api", "vault", "worker", "relay", "directory", "edge_events", "archiver"}
 """Our services: each tells on its own loopback whether it is ready."""
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
 _VALUES = {
@@ -97,13 +99,14 @@ def test_networks_are_the_zones() -> None:
         "outside": {"keycloak", "worker", "signatures", "clamav-signatures"},
         "sealing": {"api", "openbao"},
         "soc": {"relay", "soc"},
-        "vault": set(),
+        "vault": {"api", "vault"},
+        "vault-identity": {"edge", "vault"},
     }
 
 
 def test_no_way_leads_out_of_the_inner_zones() -> None:
     inner = {zone for zone, network in COMPOSE["networks"].items() if network.get("internal") is True}
-    assert inner == {"application", "keycloak-data", "sealing", "vault"}
+    assert inner == {"application", "keycloak-data", "sealing", "vault", "vault-identity"}
 
 
 def test_the_edge_alone_is_published() -> None:
@@ -160,7 +163,7 @@ def test_each_secret_is_a_file_that_somebody_reads() -> None:
 def test_superusers_passwords_reach_their_cluster_and_the_job_alone() -> None:
     holders = {name: secrets_of(service) for name, service in SERVICES.items()}
     found = {name for name, secrets in holders.items() if any("superuser" in secret for secret in secrets)}
-    assert found == {"postgres-backend", "postgres-vault", "postgres-keycloak", "passwords-backend"}
+    assert found == {"postgres-backend", "postgres-vault", "postgres-keycloak", *PASSWORDS}
 
 
 def test_seal_of_recoveries_is_the_directorys_and_the_workers_alone() -> None:
@@ -193,6 +196,7 @@ def test_no_secret_stands_in_environment_or_command() -> None:
     ("config", "kind", "service"),
     [
         ("api", ApiSettings, "api"),
+        ("vault", VaultSettings, "vault"),
         ("worker", WorkerSettings, "worker"),
         ("relay", RelaySettings, "relay"),
         ("directory", DirectorySettings, "directory"),

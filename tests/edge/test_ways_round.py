@@ -40,6 +40,7 @@ OWN_WALLS = {
     "tests/graphql_schema/test_identity.py": "a header twice, which httpx's test client folds into one",
     "tests/graphql_schema/test_live.py": "sockets from inside; scenarios pass the edge",
     "tests/scenarios/test_copies.py": "what two processes of one api count together",
+    "tests/scenarios/test_vault.py": "that the vault hears none but the api",
     "tests/scenarios/test_draining.py": "which of two copies the edge is led to",
     "tests/test_compose_parts.py": "names the certificate in the edge's settings; calls nobody",
 }

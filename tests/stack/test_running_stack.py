@@ -70,6 +70,7 @@ def test_every_part_runs(running_stack: RunningStack) -> None:
         "worker",
         "relay",
         "directory",
+        "vault",
     }
 
 

@@ -1,0 +1,79 @@
+"""Keys of the vault's call on one machine. In production two people hold the two roots, offline.
+
+An app pins `vault/roots.json`; here the test client does.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from foundation.settings import VaultKeysSettings
+from stack.home import Home
+from stack.secret_files import random_key, write_secret
+from vault.call.keyset import Certificate, certify
+
+LIFE = timedelta(days=397)
+RENEW_BEFORE = timedelta(days=30)
+_NONCE_KEY = 32
+
+
+@dataclass(frozen=True)
+class VaultKeys:
+    """The roots, the keyset key with its certificate, the nonces' key."""
+
+    home: Home
+
+    @property
+    def roots(self) -> Path:
+        """The roots' public keys: {"roots": [hex, hex]}."""
+        return self.home.folder / "vault" / "roots.json"
+
+    @property
+    def _certificate(self) -> Path:
+        return self.home.folder / "vault" / "keyset-key.note"
+
+    def settings(self) -> VaultKeysSettings:
+        """Where the vault finds them."""
+        return VaultKeysSettings(
+            nonce_key_file=self.home.secret("vault-nonces"),
+            keyset_key_file=self.home.secret("vault-keyset.pem"),
+            certificate_file=self._certificate,
+        )
+
+    def prepare(self, now: datetime | None = None) -> None:
+        """Make what is missing; a certificate that ends within 30 days is made anew."""
+        now = now or datetime.now(UTC)
+        random_key(self.home.secret("vault-nonces"), _NONCE_KEY)
+        roots = [_key(self.home.secret(f"vault-root-{number}.pem")) for number in (1, 2)]
+        signer = _key(self.home.secret("vault-keyset.pem"))
+        self.roots.parent.mkdir(mode=0o700, exist_ok=True)
+        public = [root.public_key().public_bytes_raw().hex() for root in roots]
+        self.roots.write_text(json.dumps({"roots": public}), encoding="utf-8")
+        if self._certificate.exists() and self._ends() > now + RENEW_BEFORE:
+            return
+        # The second of its making: rising, as a keyset's version.
+        made = Certificate(int(now.timestamp()), now + LIFE, signer.public_key().public_bytes_raw())
+        self._certificate.write_text(certify(made, roots), encoding="utf-8")
+
+    def _ends(self) -> datetime:
+        line = self._certificate.read_text(encoding="utf-8").splitlines()[2]
+        return datetime.fromisoformat(line)
+
+
+def _key(path: Path) -> Ed25519PrivateKey:
+    if not path.exists():
+        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        write_secret(path, pem)
+    key = load_pem_private_key(path.read_bytes(), None)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TypeError(f"{path} is not an Ed25519 key")
+    return key
