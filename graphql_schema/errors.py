@@ -1,10 +1,12 @@
 """Problems: expected refusals as typed members of payload unions. Codes are stable for ever."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar, get_args
 
 import strawberry
 
+from backend.abuse import errors as abuse
 from backend.administration import errors as registers
 from backend.citizens import errors as citizens
 from backend.deadlines import errors as deadlines
@@ -304,6 +306,11 @@ class PhoneUnproven(Problem):
     pass
 
 
+@strawberry.type(description="Tạm thời chưa gửi được phản ánh. / Blocked from sending for now: myBlocks.")
+class SenderBlocked(Problem):
+    until: datetime
+
+
 @strawberry.type(description="Tài khoản đã có số khác. / The account has another number: changePhone.")
 class PhoneBound(Problem):
     pass
@@ -407,6 +414,10 @@ def _send_later(refusal: citizens.SendLater, common: dict[str, str]) -> Problem:
     return SendLater(**common, retry_after_seconds=refusal.seconds)
 
 
+def _sender_blocked(refusal: abuse.SenderBlocked, common: dict[str, str]) -> Problem:
+    return SenderBlocked(**common, until=refusal.until)
+
+
 def plain(kind: Callable[..., Problem]) -> Making:
     """Makes a problem that says nothing but its code and message."""
     return lambda _refusal, common: kind(**common)
@@ -462,6 +473,7 @@ PROBLEMS: dict[type[Refusal], tuple[type[Problem], Making]] = {
     officials.NotOnReview: (NotOnReview, plain(NotOnReview)),
     TooManyFilesRefusal: (TooManyFiles, plain(TooManyFiles)),
     citizens.PhoneUnproven: (PhoneUnproven, plain(PhoneUnproven)),
+    abuse.SenderBlocked: (SenderBlocked, _sender_blocked),
     citizens.PhoneBound: (PhoneBound, plain(PhoneBound)),
     citizens.WrongCode: (CodeRefused, plain(CodeRefused)),
     citizens.SendLater: (SendLater, _send_later),

@@ -22,6 +22,7 @@ from graphql_schema.errors import (
     PartsOpen,
     PhoneUnproven,
     SameUnit,
+    SenderBlocked,
     UnknownCategory,
     UnknownLegalReason,
     UnknownUnit,
@@ -134,6 +135,7 @@ SubmitReportPayload = Annotated[
     | UnknownCategory
     | UnknownWard
     | PhoneUnproven
+    | SenderBlocked
     | IdempotencyMismatch,
     strawberry.union("SubmitReportPayload"),
 ]

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from graphql_schema.abuse import AbuseMutation, AbuseQuery
 from graphql_schema.bulk_changes import BulkMutation
 from graphql_schema.calendar_changes import CalendarMutation
 from graphql_schema.calendars import CalendarQuery
@@ -76,6 +77,7 @@ QUERIES = (
     LedgerQuery,
     LedgerDelayQuery,
     PrivacyQuery,
+    AbuseQuery,
     FoundReportsQuery,
     ExportQuery,
     TemplateQuery,
@@ -103,6 +105,7 @@ MUTATIONS = (
     FollowMutation,
     LedgerDelayMutation,
     PrivacyMutation,
+    AbuseMutation,
     PartMutation,
     BulkMutation,
     ViewMutation,

@@ -40,6 +40,7 @@ from foundation.directory_queue import Asking
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal, Principal
 from foundation.paging import Page, PageRequest
+from graphql_schema.abuse_services import Blocks
 from graphql_schema.citizen_services import Citizens
 from graphql_schema.contact_services import Contacts
 from graphql_schema.deadline_services import Deadlines
@@ -440,6 +441,7 @@ class Services:
     citizens: Citizens
     work: WorkServices
     contacts: Contacts
+    blocks: Blocks
     follows: Follows
     near: Near
     ledger: LedgerReads

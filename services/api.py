@@ -22,6 +22,7 @@ from litestar.handlers import ASGIRouteHandler
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
+from backend.abuse.service import AbuseService, SenderGate
 from backend.changes.hub import Hub
 from backend.changes.queries import ChangeQueries
 from backend.changes.reader import ChangeReader
@@ -181,6 +182,7 @@ def services_of(parts: Parts) -> Services:
         routing=RoutingService(),
         evidence=MediaEvidence(),
         parts=WorkParts(),
+        senders=SenderGate(),
         clock=clock,
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,
@@ -224,6 +226,9 @@ def services_of(parts: Parts) -> Services:
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
         follows=FollowService(database, policy, clock),
         near=NearQueries(database, policy, clock),
+        blocks=AbuseService(
+            database=database, policy=policy, clock=clock, new_id=new_uuid, random_bytes=secrets.token_bytes
+        ),
         ledger=ledger,
         ledger_delays=DelayService(database, policy, clock, new_uuid, secrets.token_bytes),
         privacy=PrivacyService(database, policy, clock, new_uuid),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from backend.citizens.service import require_proven
 from backend.reports.limits import MAX_PLACE, checked_cell, checked_text
@@ -26,6 +26,14 @@ from foundation.recording import Activity, AuditEvent
 Actor = CitizenPrincipal | OfficialPrincipal
 
 
+class Senders(Protocol):
+    """Who may send reports at present, which another feature keeps."""
+
+    async def check(self, work: UnitOfWork, clock: Clock) -> None:
+        """Raise a Refusal while the citizen of the unit of work may send none."""
+        ...
+
+
 class ReportService:
     """Changes of reports. A refusal raises and is recorded; anything else has its effect exactly once."""
 
@@ -37,6 +45,7 @@ class ReportService:
         routing: RoutingService,
         evidence: Evidence,
         parts: Parts,
+        senders: Senders,
         clock: Clock,
         new_id: NewId,
         random_bytes: RandomBytes,
@@ -45,6 +54,7 @@ class ReportService:
         self._policy = policy
         self._routing = routing
         self._gates = Gates(evidence, parts)
+        self._senders = senders
         self._clock = clock
         self._new_id = new_id
         self._random_bytes = random_bytes
@@ -54,7 +64,8 @@ class ReportService:
     ) -> Changed:
         """Take in a report; it has a unit at once.
 
-        Raises PhoneUnproven, InvalidInput, UnknownCategory, UnknownWard, Forbidden, IdempotencyMismatch.
+        Raises PhoneUnproven, InvalidInput, UnknownCategory, UnknownWard, Forbidden, IdempotencyMismatch, and
+        what `senders` raises.
         """
         now = self._clock.now()
         intent = AuditEvent("report.submit", activity=Activity.CREATE)
@@ -67,6 +78,7 @@ class ReportService:
             routed = await self._routing.route(work, checked.category, checked.ward, now)
             ward = Resource("Unit", str(routed.ward_id), {"kind": routed.ward_kind})
             decision = self._policy.authorise(principal, intent.action, ward, now=now)
+            await self._senders.check(work, self._clock)
             report = self._new_report(principal, checked, routed, now)
             work.session.add(report)
             taken = StepTaken(ReportStep.SUBMITTED, now, "citizen", principal.citizen_id, None, None, None)

@@ -19,6 +19,7 @@ PUBLIC = {
     "deadlines.rule_set": "reference data: what a report's countdown names",
     "deadlines.rule": "reference data",
     "deadlines.pause_reason": "reference data",
+    "abuse.reason": "reference data: for what a sender may be blocked",
     "ledger.delay_rule": "reference data: by which laws entries of the access ledger are shown late",
     "ledger.month": "totals of months that are over, after the longest delay",
     "privacy.clock": "reference data: how many days a right has",
@@ -51,6 +52,7 @@ MACHINERY = {
 }
 ROLES = ("backend_app", "backend_relay", "backend_directory")
 TENANT_SCHEMAS = (
+    "abuse",
     "changes",
     "channels",
     "citizens",

@@ -10,6 +10,7 @@ import psycopg
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
+from backend.abuse.service import SenderGate
 from backend.citizens.service import CitizenService
 from backend.media.evidence import MediaEvidence
 from backend.notifications.queries import InboxQueries
@@ -203,6 +204,7 @@ def compose(app: DatabaseSettings, worker: DatabaseSettings, recorder: Recorder 
             routing=RoutingService(),
             evidence=MediaEvidence(),
             parts=WorkParts(),
+            senders=SenderGate(),
             clock=clock,
             new_id=new_uuid,
             random_bytes=secrets.token_bytes,

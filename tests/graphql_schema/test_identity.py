@@ -23,6 +23,7 @@ NOT_PUBLIC = sorted(
         "AllCategories",
         "AllUnits",
         "AppReleases",
+        "BlockReasons",
         "Categories",
         "LedgerDelayRules",
         "LedgerMonths",

@@ -15,6 +15,7 @@ from litestar import Litestar
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
+from backend.abuse.service import SenderGate
 from backend.citizens.service import CitizenService
 from backend.devices.notes import SessionNotes
 from backend.media.evidence import MediaEvidence
@@ -236,6 +237,7 @@ async def serving(
         routing=RoutingService(),
         evidence=MediaEvidence(),
         parts=WorkParts(),
+        senders=SenderGate(),
         clock=clock,
         new_id=new_uuid,
         random_bytes=secrets.token_bytes,
