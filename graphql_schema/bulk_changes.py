@@ -26,7 +26,9 @@ from graphql_schema.work_problems import (
     AlreadySupporting,
     NotAHandler,
     NotAssigned,
+    NotTried,
     ReportClosed,
+    ReportFailed,
     SameAssignee,
     TooManyParts,
 )
@@ -78,6 +80,8 @@ BulkProblem = Annotated[
     | SameUnit
     | AlreadySupporting
     | TooManyParts
+    | NotTried
+    | ReportFailed
     | IdempotencyMismatch,
     strawberry.union("BulkProblem"),
 ]
@@ -108,7 +112,7 @@ class BulkMutation:
     @strawberry.mutation(
         description="Làm một việc cho nhiều phản ánh, hoặc chỉ thử. Mỗi phản ánh độc lập; gửi lại cùng khóa "
         "không làm hai lần. / One action for many reports, or a dry run. Each stands by itself; a repetition "
-        "with the key does nothing twice, and tries again what was refused."
+        "with the key does nothing twice, and tries again what was not done."
     )
     async def bulk_reports(self, info: Info, input: BulkReportsInput) -> BulkReportsPayload:
         context = info.context

@@ -68,6 +68,16 @@ class TooManyExports(Problem):
     most: int
 
 
+@strawberry.type(description="Chưa kịp xử lý. / Not tried: the time of the request was over.")
+class NotTried(Problem):
+    pass
+
+
+@strawberry.type(description="Lỗi hệ thống ở phản ánh này. / A fault of ours at this report.")
+class ReportFailed(Problem):
+    pass
+
+
 def _too_many_exports(refusal: errors.TooManyExports, common: dict[str, str]) -> Problem:
     return TooManyExports(**common, most=refusal.most)
 
@@ -90,6 +100,8 @@ def _too_many_parts(refusal: errors.TooManyParts, common: dict[str, str]) -> Pro
 
 
 PROBLEMS |= {
+    errors.NotTried: (NotTried, plain(NotTried)),
+    errors.ReportFailed: (ReportFailed, plain(ReportFailed)),
     errors.TooManyTemplates: (TooManyTemplates, _too_many_templates),
     errors.TooBroad: (TooBroad, plain(TooBroad)),
     errors.ExportGone: (ExportGone, plain(ExportGone)),

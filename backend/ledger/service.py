@@ -77,7 +77,7 @@ class Ledger:
             # Somebody of the same unit opened them all today: nothing to keep, nothing to commit.
             if noted.scalar_one() > 0:
                 await work.record(intent)
-                await work.commit()
+                await work.commit(more_follows=True)
         self._remember(fresh)
 
     async def mine(

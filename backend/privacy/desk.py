@@ -1,7 +1,7 @@
 """What the data-protection officer does: requests seen and answered, the register of processing."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -106,7 +106,7 @@ class PrivacyDesk:
             if row["version"] != expected_version:
                 raise VersionConflict(row["version"])
             more = (await work.connection.execute(_MORE, {"kind": row["kind"]})).scalar_one()
-            changed = _stepped(request_of(row), given, timedelta(days=more))
+            changed = _stepped(request_of(row), given, timedelta(days=more), now)
             ended = now if given.step in _END else None
             await work.connection.execute(_STEP, {**changed, "id": request, "now": now, "answered_at": ended})
             answered = (await work.connection.execute(REQUEST, {"id": request})).mappings().one()
@@ -123,7 +123,7 @@ def _at(event: AuditEvent, principal: OfficialPrincipal) -> AuditEvent:
     return replace(event, unit=principal.unit_code)
 
 
-def _stepped(request: PrivacyRequest, given: Answer, more: timedelta) -> dict[str, Any]:
+def _stepped(request: PrivacyRequest, given: Answer, more: timedelta, now: datetime) -> dict[str, Any]:
     """The columns after a step. Raises InvalidInput, WrongStep."""
     words = None if given.text is None else checked_text("text", given.text, MAX_ANSWER)
     if words is None and given.step is not Step.ACCEPT:
@@ -135,7 +135,8 @@ def _stepped(request: PrivacyRequest, given: Answer, more: timedelta) -> dict[st
     if given.step is Step.ACCEPT and request.state is not RequestState.RECEIVED:
         raise WrongStep
     extends = given.step is Step.EXTEND
-    if extends and request.extended:
+    # What is overdue stays so: more time is said within the time.
+    if extends and (request.extended or now > request.due_at):
         raise WrongStep
     return {
         "state": _END.get(given.step, RequestState.ACCEPTED).value,

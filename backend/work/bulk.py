@@ -7,16 +7,22 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
+import structlog
+
+from backend.work.errors import NotTried, ReportFailed
 from backend.work.parts import PartService
 from backend.work.service import WorkService
 from backend.work.templates import TemplateService
 from backend.work.types import Worked
+from foundation.deadline import OutOfTime, one_of_many
 from foundation.errors import InvalidInput, Refusal
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import OfficialPrincipal
 from foundation.ids import parse_report_code
 
 MOST_REPORTS = 100
+
+log = structlog.get_logger()
 
 
 class BulkAction(StrEnum):
@@ -77,7 +83,9 @@ class BulkService:
         """Outcomes in the order of `reports`, 1 to 100 different ones. `dry`: nothing of it stays.
 
         Each report has its own key, which follows from `idempotency`: a repetition finds what was done, and
-        tries what was refused again. Raises InvalidInput for what is wrong whichever the report.
+        tries again what was refused. A fault at one is the outcome of that one (ReportFailed), and what the
+        time of the request does not reach is not tried (NotTried). Raises InvalidInput for what is wrong
+        whichever the report.
         """
         codes = [parse_report_code(asked.code) for asked in reports]
         if not 1 <= len(codes) <= MOST_REPORTS or len(set(codes)) != len(codes):
@@ -86,13 +94,23 @@ class BulkService:
         outcomes = []
         for code, asked in zip(codes, reports, strict=True):
             key = None if dry else _key_of(idempotency, code)
-            try:
-                done = await self._one(principal, bulk, Asked(code, asked.version), key)
-            except Refusal as refusal:
-                outcomes.append(Outcome(code, None, refusal))
-            else:
-                outcomes.append(Outcome(code, done, None))
+            outcomes.append(await self._outcome(principal, bulk, Asked(code, asked.version), key))
         return tuple(outcomes)
+
+    async def _outcome(
+        self, principal: OfficialPrincipal, bulk: Bulk, asked: Asked, key: Idempotency | None
+    ) -> Outcome:
+        try:
+            async with one_of_many():
+                return Outcome(asked.code, await self._one(principal, bulk, asked, key), None)
+        except Refusal as refusal:
+            return Outcome(asked.code, None, refusal)
+        except OutOfTime:
+            return Outcome(asked.code, None, NotTried())
+        except Exception:
+            # Raised on, it would hide what was done to those before.
+            log.exception("bulk_report_failed", action=bulk.action.value)
+            return Outcome(asked.code, None, ReportFailed())
 
     async def _one(
         self, principal: OfficialPrincipal, bulk: Bulk, asked: Asked, key: Idempotency | None

@@ -121,3 +121,19 @@ class TooManyTemplates(Refusal):
     def __init__(self, most: int) -> None:
         super().__init__(most=most)
         self.most = most
+
+
+class NotTried(Refusal):
+    """Of many reports at once: the time of the request was over before this one."""
+
+    code = "work.not_tried"
+    vi = "Chưa kịp xử lý phản ánh này. Hãy gửi lại."
+    en = "There was no time left for this report. Please send again."
+
+
+class ReportFailed(Refusal):
+    """Of many reports at once: a fault of ours at this one."""
+
+    code = "work.report_failed"
+    vi = "Hệ thống gặp lỗi ở phản ánh này. Hãy gửi lại."
+    en = "Something went wrong with this report. Please send again."

@@ -71,15 +71,17 @@ class UnitOfWork:
         await self._recorder.record_refusal(self.connection, self.principal, event, refusal)
         self._recorded = True
 
-    async def commit(self) -> None:
+    async def commit(self, *, more_follows: bool = False) -> None:
         """Keep the changes. The caller's answer must be complete by now.
 
-        Raises UnrecordedChange when nothing was recorded.
+        `more_follows`: it is not, and the request may still be cut; for what does no harm if nobody is
+        answered, as the note of a reading. Raises UnrecordedChange when nothing was recorded.
         """
         if not self._recorded:
             raise UnrecordedChange(self.intent.action)
         await self.session.flush()
-        no_way_back()
+        if not more_follows:
+            no_way_back()
         with traces.span("commit"):
             await self.connection.commit()
         self._committed = True

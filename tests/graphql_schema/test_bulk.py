@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.work.bulk import Asked, Bulk, BulkAction, Outcome
-from backend.work.errors import NotAHandler, TooManyParts
+from backend.work.errors import NotAHandler, NotTried, ReportFailed, TooManyParts
 from backend.work.types import Worked
 from foundation.errors import Forbidden, InvalidInput, NotFound, Refusal, VersionConflict
 from graphql_schema.work_services import WorkServices
@@ -56,7 +56,7 @@ def run(told: Told, who: str = "minh", **more: Any) -> Any:
 
 
 def test_each_report_answers_with_its_version_or_its_problem() -> None:
-    refusals = (NotFound(), VersionConflict(9), NotAHandler(), TooManyParts(10))
+    refusals = (NotFound(), VersionConflict(9), NotAHandler(), TooManyParts(10), NotTried(), ReportFailed())
     told = Told((Outcome(CODE, Worked(CODE, 4), None), *(Outcome(CODE, None, one) for one in refusals)))
     answer = run(told)
     assert told.calls == [(Bulk(BulkAction.ASSIGN, official=CODE), [Asked(CODE, 3)], True)]
@@ -69,6 +69,8 @@ def test_each_report_answers_with_its_version_or_its_problem() -> None:
         (None, "VersionConflict"),
         (None, "NotAHandler"),
         (None, "TooManyParts"),
+        (None, "NotTried"),
+        (None, "ReportFailed"),
     ]
     assert answer["outcomes"][2]["problem"]["currentVersion"] == 9
 

@@ -13,6 +13,7 @@ from backend.ledger.service import SETTLED, Ledger
 from backend.ledger.types import Purpose, Role, Subject
 from backend.reports.queries import ReportQueries
 from backend.reports.types import OpenedReport
+from foundation import deadline
 from foundation.errors import Forbidden, InvalidInput, NotFound
 from foundation.identity.principal import OfficialPrincipal
 from foundation.ids import new_uuid
@@ -78,6 +79,17 @@ async def test_one_entry_a_day_for_a_unit_and_role_whoever_and_however_often(rig
     await rig.opened("minh", "minh", "thao")
     (report,) = rig.rows("SELECT id, code FROM reports.report")
     await other.note(await rig.world.official("minh"), [OpenedReport(*report)], listed=False)
+    assert len(await rig.shown()) == 1
+
+
+async def test_noting_does_not_end_the_time_of_the_request(rig: Rig) -> None:
+    async with deadline.deadline(3600):
+        current = deadline._current.get()
+        assert current is not None
+        await rig.opened("minh")
+        noted = current.timeout.when()
+        await rig.world.submitted()
+        assert (noted, current.timeout.when()) == (current.ends, None)
     assert len(await rig.shown()) == 1
 
 

@@ -211,6 +211,22 @@ async def test_officer_accepts_extends_once_and_answers(rig: Rig) -> None:
     assert (await rig.mine.requests(await rig.citizen(), PAGE)).items == (done,)
 
 
+async def test_time_that_is_over_is_not_extended(rig: Rig) -> None:
+    officer, request = await rig.officer(), await rig.asked(RequestKind.DELETE)
+    rig.world.clock.advance(request.due_at - NOON + timedelta(microseconds=1))
+    with pytest.raises(WrongStep):
+        await rig.desk.answer(officer, request.id, 1, Answer(Step.EXTEND, "Nhiều hồ sơ."), key())
+    (late,) = (await rig.mine.requests(await rig.citizen(), PAGE)).items
+    assert (late.due_at, late.extended) == (request.due_at, False)
+
+
+async def test_time_is_extended_in_its_last_moment(rig: Rig) -> None:
+    officer, request = await rig.officer(), await rig.asked(RequestKind.DELETE)
+    rig.world.clock.advance(request.due_at - NOON)
+    extended = await rig.desk.answer(officer, request.id, 1, Answer(Step.EXTEND, "Nhiều hồ sơ."), key())
+    assert extended.due_at > request.due_at
+
+
 async def test_refusal_names_its_ground_and_nothing_else_does(rig: Rig) -> None:
     officer, request = await rig.officer(), await rig.asked()
     for wrong in (

@@ -1,11 +1,14 @@
 """The same done to many reports: each by itself, once by its key; a dry run changes nothing."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from backend.work.bulk import MOST_REPORTS, Asked, Bulk, BulkAction, BulkService, Outcome
 from backend.work.templates import TemplateKind
+from foundation import deadline
 from foundation.errors import InvalidInput
 from foundation.idempotency import Idempotency
 from tests.backend.work.conftest import Rig
@@ -111,6 +114,56 @@ async def test_unit_is_asked_to_help_with_each_and_the_operator_of_the_city_is_r
     done = await bulk_of(rig).run(minh, HELP, asked, key(), dry=False)
     assert (said(refused), said(done)) == (["common.forbidden"] * 2, ["done"] * 2)
     assert rig.rows("SELECT count(*) FROM work.part WHERE state = 'open'") == [(2,)]
+
+
+def at_the(rig: Rig, number: int, happens: Callable[[], Awaitable[None]]) -> BulkService:
+    """Something happens when the work on the report of this number begins."""
+
+    class Interrupted:
+        calls = 0
+
+        async def write_note(self, *given: Any) -> Any:
+            self.calls += 1
+            if self.calls == number:
+                await happens()
+            return await rig.service.write_note(*given)
+
+    changes: Any = Interrupted()
+    return BulkService(changes, rig.parts, rig.templates)
+
+
+async def fault() -> None:
+    raise RuntimeError("at this one")
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_fault_at_one_report_is_its_outcome_and_hides_no_other(rig: Rig, number: int) -> None:
+    minh, once = await rig.world.official("minh"), key()
+    asked = [Asked((await rig.world.submitted()).code, 0) for _ in range(4)]
+    found = await at_the(rig, number, fault).run(minh, NOTE, asked, once, dry=False)
+    told = ["done"] * 4
+    told[number - 1] = "work.report_failed"
+    assert said(found) == told
+    assert rig.rows("SELECT count(*) FROM work.entry") == [(3,)]
+    assert said(await bulk_of(rig).run(minh, NOTE, asked, once, dry=False)) == ["done"] * 4
+    assert rig.rows("SELECT count(*) FROM work.entry") == [(4,)]
+
+
+async def test_reports_that_the_time_does_not_reach_are_not_tried(rig: Rig) -> None:
+    minh, once = await rig.world.official("minh"), key()
+    asked = [Asked((await rig.world.submitted()).code, 0) for _ in range(4)]
+
+    async def from_now_on() -> None:
+        whole.ends = 0
+
+    async with deadline.deadline(3600):
+        whole = deadline._current.get()
+        assert whole is not None
+        found = await at_the(rig, 2, from_now_on).run(minh, NOTE, asked, once, dry=False)
+    # The second has begun, and is cut by a clock of its own.
+    assert said(found) == ["done", "done", "work.not_tried", "work.not_tried"]
+    assert rig.rows("SELECT count(*) FROM work.entry") == [(2,)]
+    assert said(await bulk_of(rig).run(minh, NOTE, asked, once, dry=False)) == ["done"] * 4
 
 
 @pytest.mark.parametrize(
