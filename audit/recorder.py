@@ -4,7 +4,6 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.codes import NotLoggable
@@ -21,10 +20,9 @@ from foundation.identity.principal import (
     Principal,
 )
 from foundation.ids import NewId, RandomBytes
-from foundation.recording import LOGON, Activity, AlreadyRecorded, AuditEvent, EventClass
+from foundation.recording import LOGON, Activity, AuditEvent, EventClass
 
 PRODUCT_VERSION = "0.1.0"
-_UNIQUE_VIOLATION = "23505"
 
 _ORIGIN = text("SELECT origin FROM audit.log ORDER BY epoch DESC LIMIT 1")
 _INSERT = text("INSERT INTO audit.event (id, line) VALUES (:id, :line)")
@@ -67,14 +65,9 @@ class AuditRecorder:
     async def record(self, connection: AsyncConnection, principal: Principal, event: AuditEvent) -> None:
         """Record `event` as allowed, in the transaction of its effect. Call it last before the commit.
 
-        Raises AlreadyRecorded, NotLoggable or the database's error; then the transaction must not commit.
+        Raises NotLoggable or the database's error; either way the transaction must not commit.
         """
-        try:
-            await self._write(connection, principal, event, event_id=event.id)
-        except IntegrityError as error:
-            if event.id is not None and getattr(error.orig, "sqlstate", None) == _UNIQUE_VIOLATION:
-                raise AlreadyRecorded from error
-            raise
+        await self._write(connection, principal, event)
 
     async def record_refusal(
         self, connection: AsyncConnection, principal: Principal, event: AuditEvent, refusal: Refusal

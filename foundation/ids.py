@@ -3,7 +3,6 @@
 import base64
 import binascii
 import contextlib
-import hashlib
 import re
 import secrets
 from collections.abc import Callable
@@ -29,16 +28,6 @@ _SEALED_VERSION = b"\x01"
 def new_uuid() -> UUID:
     """A uuidv7 (RFC 9562, 5.7). Never public: it tells the moment of its making."""
     return uuid7()
-
-
-def same_uuid(moment: UUID, words: str) -> UUID:
-    """A uuidv7 of the millisecond of `moment`, one and the same for the same words.
-
-    Who may run twice names by it what must be there once. Not secret.
-    """
-    digest = hashlib.sha256(moment.bytes + words.encode()).digest()
-    low = int.from_bytes(digest[:10], "big") & ~(0xF << 76) & ~(0b11 << 62) | 0x7 << 76 | 0b10 << 62
-    return UUID(int=moment.int >> 80 << 80 | low)
 
 
 def b64u(octets: bytes) -> str:

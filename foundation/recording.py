@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,22 +47,13 @@ class AuditEvent:
     policies: tuple[str, ...] = ()
     purpose: str | None = None
     case: str | None = None
-    id: UUID | None = None
-    """A uuidv7 (`same_uuid`) of what must be told once, though it may happen twice; else a new one."""
-
-
-class AlreadyRecorded(Exception):
-    """An event with this id is there: its effect has happened, and must not happen again."""
 
 
 class Recorder(Protocol):
     """Writes audit events. A failure raises, so that the effect does not happen either."""
 
     async def record(self, connection: AsyncConnection, principal: Principal, event: AuditEvent) -> None:
-        """Record `event` as allowed, in the transaction of its effect.
-
-        Raises AlreadyRecorded for one that has an id of its own and is there.
-        """
+        """Record `event` as allowed, in the transaction of its effect."""
         ...
 
     async def record_refusal(

@@ -13,11 +13,12 @@ from backend.officials.store import Noted, note_change
 from backend.officials.types import account_resource, quarter_of
 from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
+from foundation.database.unit_of_work import UnitOfWork
 from foundation.directory_queue import DirectoryQueue, Operation
 from foundation.identity.principal import Origin, SystemPrincipal
-from foundation.ids import NewId, same_uuid
+from foundation.ids import NewId
 from foundation.policy.engine import PolicyEngine
-from foundation.recording import Activity, AlreadyRecorded, AuditEvent
+from foundation.recording import Activity, AuditEvent
 
 IDLE = timedelta(days=45)
 REVIEW_LIFE = timedelta(days=30)
@@ -25,9 +26,6 @@ REVIEW_LIFE = timedelta(days=30)
 NOWHERE = "0.0.0.0"  # noqa: S104 - a job has no network; nothing is bound to this
 BATCH = 500
 """Of a list in one transaction, which may take 5 s."""
-_WEEK = 7 * 86_400_000
-_FIRST_MONDAY = 4 * 86_400_000 - 7 * 3_600_000
-"""1970-01-05 00:00 in Ha Noi; milliseconds, as in a uuidv7."""
 IDLE_JOB, REVIEW_JOB, FOLLOW_JOB = "officials_idle", "officials_review", "organisations_follow"
 
 _IS_IDLE = """
@@ -82,6 +80,8 @@ _ENDED_REQUEST = text(
     "SELECT official_id, code, unit_code, version, operation, state, refusal"
     " FROM tenancy.ended_request(:request)"
 )
+# Without a target: one would have to be readable.
+_TELL = text("INSERT INTO tenancy.told (what, subject) VALUES (:what, :subject) ON CONFLICT DO NOTHING")
 
 log = structlog.get_logger()
 
@@ -181,18 +181,15 @@ class OfficialUpkeep:
 
     async def directory_done(self, request: UUID) -> None:
         """Note in the official's history and as an event what became of a request."""
-        try:
-            await self._note_end(request)
-        except AlreadyRecorded:
-            log.info("directory_told_before", request=str(request))
-
-    async def _note_end(self, request: UUID) -> None:
         event = AuditEvent("official.follow")
         async with self._database.unit_of_work(self._job(FOLLOW_JOB), event) as work:
             row = (await work.connection.execute(_ENDED_REQUEST, {"request": request})).one_or_none()
             if row is None:
                 raise LookupError(f"no request {request}")
             if row.state == "waiting":
+                return
+            if not await _is_new(work, "directory_done", str(request)):
+                log.info("directory_told_before", request=str(request))
                 return
             if row.state == "refused":
                 log.error("directory_refused", operation=row.operation, official=row.code, code=row.refusal)
@@ -203,21 +200,20 @@ class OfficialUpkeep:
                     f"{row.operation}.{row.state}",
                     resource=f"official:{row.code}",
                     unit=row.unit_code,
-                    id=same_uuid(request, "officials.directory_done"),
                 )
             )
             await work.commit()
 
     async def _remind(self, row: Row[Any], quarter: str) -> bool:
         """Tell of one unit, unless that was done this week; whether it was told."""
-        told = same_uuid(_beginning_of_week(self._new_id()), f"officials.remind {quarter} {row.unit_code}")
-        event = AuditEvent("official.remind_review", activity=Activity.READ, unit=row.unit_code, id=told)
-        try:
-            async with self._database.unit_of_work(self._job(REVIEW_JOB), event) as work:
-                await work.record(event)
-                await work.commit()
-        except AlreadyRecorded:
-            return False
+        today = self._today()
+        monday = today - timedelta(days=today.weekday())
+        event = AuditEvent("official.remind_review", activity=Activity.READ, unit=row.unit_code)
+        async with self._database.unit_of_work(self._job(REVIEW_JOB), event) as work:
+            if not await _is_new(work, "review_reminded", f"{quarter} {row.unit_code} {monday}"):
+                return False
+            await work.record(event)
+            await work.commit()
         log.warning("reviews_open", quarter=quarter, unit=row.unit_code, number=row.number)
         return True
 
@@ -255,7 +251,7 @@ def _beginning_of_quarter(day: date) -> date:
     return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
 
 
-def _beginning_of_week(moment: UUID) -> UUID:
-    """The first millisecond of the week in Ha Noi that a uuidv7 is of, as the lowest uuid of that moment."""
-    milliseconds = moment.int >> 80
-    return UUID(int=milliseconds - (milliseconds - _FIRST_MONDAY) % _WEEK << 80)
+async def _is_new(work: UnitOfWork, what: str, subject: str) -> bool:
+    """Whether this was not told before. It is, once `work` is committed; who comes meanwhile waits."""
+    told = await work.connection.execute(_TELL, {"what": what, "subject": subject})
+    return told.rowcount == 1

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
-from uuid import RFC_4122, UUID
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,6 @@ from foundation.ids import (
     new_report_code,
     new_uuid,
     parse_report_code,
-    same_uuid,
     show_report_code,
     unb64u,
 )
@@ -158,11 +157,3 @@ def test_sealed_id_vector(vector: dict[str, Any]) -> None:
 def test_refused_sealed_id_vector(vector: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         GlobalIds(bytes.fromhex(vector["key"])).parse_uuid(vector["type"], vector["id"])
-
-
-def test_same_words_of_a_moment_are_one_uuidv7_and_others_another() -> None:
-    moment = new_uuid()
-    one = same_uuid(moment, "a")
-    assert (one.version, one.variant, one.int >> 80) == (7, RFC_4122, moment.int >> 80)
-    assert same_uuid(moment, "a") == one
-    assert len({one, same_uuid(moment, "b"), same_uuid(new_uuid(), "a")}) == 3

@@ -1,15 +1,18 @@
 """What the worker does: idle accounts, quarterly lists, organisations, and what the directory has done."""
 
+import hashlib
+import json
 from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy.exc import DBAPIError
 
 from backend.officials.errors import NotOnReview
 from backend.officials.types import OfficialState, ReviewDecision
 from backend.officials.upkeep import Idle
 from foundation.errors import Forbidden, InvalidInput, NotFound
-from foundation.ids import new_uuid
 from tests.backend.officials.rig import ASKING, Rig
 from tests.backend.world import HOAN_KIEM, key
 
@@ -185,12 +188,13 @@ async def test_units_with_open_reviews_are_reminded(rig: Rig) -> None:
 
 async def test_units_are_reminded_once_a_week(rig: Rig) -> None:
     await made(rig)
-    before, now = len(rig.events()), new_uuid()
-    rig.upkeep._new_id = lambda: now
+    before = len(rig.events())
     assert (await rig.upkeep.remind(), await rig.upkeep.remind()) == (5, 0)
     assert len(rig.events()) - before == 5
-    later = UUID(int=now.int + (7 * 86_400_000 << 80))
-    rig.upkeep._new_id = lambda: later
+    # From a Tuesday to the Sunday, and the Monday after it.
+    rig.world.clock.advance(timedelta(days=5))
+    assert await rig.upkeep.remind() == 0
+    rig.world.clock.advance(timedelta(days=1))
     assert await rig.upkeep.remind() == 5
 
 
@@ -252,6 +256,49 @@ async def test_end_of_a_request_is_told_once(rig: Rig, state: str, code: str | N
     told = (rig.events(), rig.history(official.code))
     await rig.upkeep.directory_done(request)
     assert (rig.events(), rig.history(official.code)) == told
+
+
+def planted(rig: Rig, moment: UUID, words: str) -> None:
+    """A stolen api takes the id that would follow from what it knows, as ids of events once did."""
+    digest = hashlib.sha256(moment.bytes + words.encode()).digest()
+    low = int.from_bytes(digest[:10], "big") & ~(0xF << 76) & ~(0b11 << 62) | 0x7 << 76 | 0b10 << 62
+    event_id = UUID(int=moment.int >> 80 << 80 | low)
+    line = json.dumps({"unmapped": {"action": "planted"}, "metadata": {"uid": str(event_id)}})
+    rig.do("INSERT INTO audit.event (id, line) VALUES (%s, %s)", event_id, line, role="backend_app")
+
+
+async def test_line_that_the_api_planted_hides_no_end_of_a_request(rig: Rig) -> None:
+    official = await rig.invited()
+    request = ended(rig, "refused", "directory.username_taken")
+    planted(rig, request, "officials.directory_done")
+    await rig.upkeep.directory_done(request)
+    assert rig.events()[-1] == ("official.create.refused", None)
+    assert rig.history(official.code)[-1] == ("directory_refused", "organisations_follow")
+
+
+@pytest.mark.parametrize("role", ["backend_app", "backend_directory"])
+async def test_nobody_but_the_worker_says_what_was_told(rig: Rig, role: str) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        rig.do("INSERT INTO tenancy.told (what, subject) VALUES ('directory_done', 'x')", role=role)
+
+
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM tenancy.told", "UPDATE tenancy.told SET subject = 'x'", "TRUNCATE tenancy.told"]
+)
+async def test_worker_takes_back_nothing_that_was_told(rig: Rig, change: str) -> None:
+    with pytest.raises(InsufficientPrivilege):
+        rig.do(change, role="backend_worker")
+
+
+async def test_what_could_not_be_told_is_told_by_the_next_run(rig: Rig) -> None:
+    official = await rig.invited()
+    request = ended(rig, "refused", "directory.username_taken")
+    rig.do("REVOKE INSERT (id, line) ON audit.event FROM backend_worker")
+    with pytest.raises(DBAPIError):
+        await rig.upkeep.directory_done(request)
+    rig.do("GRANT INSERT (id, line) ON audit.event TO backend_worker")
+    await rig.upkeep.directory_done(request)
+    assert rig.history(official.code)[-1] == ("directory_refused", "organisations_follow")
 
 
 async def test_request_that_still_waits_is_told_of_when_it_ends(rig: Rig) -> None:
