@@ -55,8 +55,13 @@ def check_event(event: AuditEvent) -> None:
             _match(pattern, value, field)
     for policy in event.policies:
         _match(POLICY, policy, "policies")
-    if event.resource is not None:
-        check_resource(event.resource)
+    for resource in resources_of(event):
+        check_resource(resource)
+
+
+def resources_of(event: AuditEvent) -> tuple[str, ...]:
+    """All that the event is about."""
+    return event.others if event.resource is None else (event.resource, *event.others)
 
 
 def check_resource(resource: str) -> None:

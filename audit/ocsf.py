@@ -199,9 +199,8 @@ def _source(principal: Principal) -> dict[str, Any]:
 
 
 def _resources(event: AuditEvent) -> dict[str, Any]:
-    if event.resource is None:
-        return {}
-    return {"resources": [{"type": event.resource.partition(":")[0], "uid": event.resource}]}
+    told = [{"type": uid.partition(":")[0], "uid": uid} for uid in codes.resources_of(event)]
+    return {"resources": told} if told else {}
 
 
 def _own_fields(

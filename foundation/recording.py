@@ -47,6 +47,8 @@ class AuditEvent:
     policies: tuple[str, ...] = ()
     purpose: str | None = None
     case: str | None = None
+    others: tuple[str, ...] = ()
+    """Further resources of the same deed, as of a list that was read; each "kind:code", beside `resource`."""
 
 
 class Recorder(Protocol):

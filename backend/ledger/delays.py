@@ -57,6 +57,7 @@ _CONFIRM = text(
     WHERE code = :code AND confirmed_by IS NULL RETURNING code
     """
 )
+_OWN = text("SELECT ledger.is_own(:unit)")
 _LIFT = text("SELECT ledger.lift(:code, :now)")
 _COLUMNS = """
 d.id, d.code, r.code AS report_code, u.code AS unit_code, u.name AS unit_name, d.rule, d.case_number,
@@ -134,8 +135,7 @@ class DelayService:
             if unit_id is None:
                 raise InvalidInput("unit")
             work.intent = replace(work.intent, unit=unit)
-            if unit_id == principal.unit_id:
-                raise OwnUnit
+            await _refuse_own(work, principal, unit_id)
             case = _checked_case(case_number)
             delay = new_report_code(self._random_bytes)
             await work.connection.execute(
@@ -163,8 +163,7 @@ class DelayService:
         async def change(work: UnitOfWork, row: Any, now: datetime) -> DelayState:
             if row.ordered_by == principal.official_id:
                 raise SecondOperatorNeeded
-            if row.unit_id == principal.unit_id:
-                raise OwnUnit
+            await _refuse_own(work, principal, row.unit_id)
             if _state(row.confirmed_at, row.lifted_at, row.until_at, now) is not DelayState.ASKED:
                 raise DelayOver
             given = {"code": row.code, "me": principal.official_id, "now": now}
@@ -222,6 +221,12 @@ class DelayService:
     def _decide(self, principal: OfficialPrincipal, event: AuditEvent) -> tuple[str, ...]:
         now = self._clock.now()
         return self._policy.authorise(principal, event.action, access_ledger(), now=now).policies
+
+
+async def _refuse_own(work: UnitOfWork, principal: OfficialPrincipal, unit: int) -> None:
+    """Raises OwnUnit for the working unit, the one that employs, and those of duties elsewhere."""
+    if unit == principal.unit_id or (await work.connection.execute(_OWN, {"unit": unit})).scalar_one():
+        raise OwnUnit
 
 
 def _checked_case(case_number: str) -> str:

@@ -1,5 +1,6 @@
 """Notes who opened a report before its text goes out, and shows the citizen what was noted."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -26,7 +27,7 @@ REMEMBERED = 10_000
 MONTHS = 24
 NOTE = AuditEvent("report.open", activity=Activity.READ)
 READ = AuditEvent("ledger.read", activity=Activity.READ)
-_NOTE = text("SELECT ledger.note(:ids, :reports, :subject, :day, :at)")
+_NOTE = text("SELECT ledger.note(:ids, :reports, :subject, :at)")
 _SHOWN = """
 SELECT id, shown_at, code, number, subject, role, unit_code, unit_name, day, purpose, delay_rule
 FROM ledger.shown($1, $2, $3, $4, $5)
@@ -34,7 +35,7 @@ FROM ledger.shown($1, $2, $3, $4, $5)
 _OWN = "SELECT 1 FROM reports.report WHERE code = $1 AND citizen_id = $2"
 _MONTHS = "SELECT month, entries, digest FROM ledger.month ORDER BY month DESC LIMIT $1"
 
-_Known = tuple[UUID, UUID, Subject, date]
+_Known = tuple[bytes, UUID, Subject, date]
 
 
 class Ledger:
@@ -52,32 +53,32 @@ class Ledger:
     ) -> None:
         """Note that this official gets to see these reports: once a day for a report, unit, role and purpose.
 
-        Raises what makes noting impossible; nothing may be shown then.
+        The audit log names the official, and each report, whoever else of the unit opened it that day. Raises
+        what makes noting impossible; nothing may be shown then.
         """
         subject = Subject.LISTED if listed else Subject.REPORT
-        day = self._clock.now().astimezone(HANOI).date()
-        by_key = {(principal.official_id, report.id, subject, day): report for report in reports}
+        now = self._clock.now()
+        who, day = _reader(principal), now.astimezone(HANOI).date()
+        by_key = {(who, report.id, subject, day): report for report in reports}
         fresh = {key: report for key, report in by_key.items() if key not in self._known}
         if not fresh:
             return
-        intent = replace(NOTE, unit=principal.unit_code, purpose=subject.value)
-        if len(fresh) == 1:
-            intent = replace(intent, resource=f"report:{next(iter(fresh.values())).code}")
+        first, *others = (f"report:{report.code}" for report in fresh.values())
+        intent = replace(
+            NOTE, unit=principal.unit_code, purpose=subject.value, resource=first, others=tuple(others)
+        )
         async with self._database.unit_of_work(principal, intent) as work:
-            noted = await work.connection.execute(
+            await work.connection.execute(
                 _NOTE,
                 {
                     "ids": [self._new_id() for _ in fresh],
                     "reports": [report.id for report in fresh.values()],
                     "subject": subject.value,
-                    "day": day,
-                    "at": self._clock.now(),
+                    "at": now,
                 },
             )
-            # Somebody of the same unit opened them all today: nothing to keep, nothing to commit.
-            if noted.scalar_one() > 0:
-                await work.record(intent)
-                await work.commit(more_follows=True)
+            await work.record(intent)
+            await work.commit(more_follows=True)
         self._remember(fresh)
 
     async def mine(
@@ -113,6 +114,13 @@ class Ledger:
         self._known |= dict.fromkeys(keys)
         while len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
+
+
+def _reader(principal: OfficialPrincipal) -> bytes:
+    """Who reads, and as what: SHA-256, for ten thousand sets of units would be much to keep."""
+    duties = sorted((duty.kind, duty.unit_id) for duty in principal.duties)
+    told = (str(principal.official_id), principal.unit_id, duties, sorted(principal.units))
+    return hashlib.sha256(repr(told).encode()).digest()
 
 
 def _entry(row: asyncpg.Record) -> Entry:

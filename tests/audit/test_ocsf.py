@@ -85,6 +85,13 @@ def test_own_fields_are_exactly_those_of_the_format() -> None:
     }
 
 
+def test_deed_on_several_names_each_and_a_list_of_100_fits() -> None:
+    codes = [f"report:{number:016}" for number in range(100)]
+    line = build(official(), dataclasses.replace(ACCEPT, resource=codes[0], others=tuple(codes[1:])))
+    assert line["resources"] == [{"type": "report", "uid": code} for code in codes]
+    assert line["unmapped"]["resource"] == codes[0]
+
+
 def test_metadata_names_event_log_and_request() -> None:
     metadata = build(official(), ACCEPT)["metadata"]
     assert metadata == {
@@ -157,6 +164,8 @@ def test_pseudonym_is_base32_of_the_first_16_bytes_of_the_hmac() -> None:
         {"resource": "citizen:nguyen_van_a"},
         {"resource": "report"},
         {"resource": "place:21.0285,105.8542"},
+        {"others": ("report:0123456789ABCDEF", "report:số 12 phố Huế")},
+        {"resource": None, "others": ("citizen:0912345001",)},
         {"unit": "Hoàn Kiếm"},
         {"unit": "00070 "},
         {"purpose": "because the neighbour asked"},

@@ -101,6 +101,11 @@ def seed(settings: DatabaseSettings) -> None:
             "CREATE OR REPLACE FUNCTION platform.today() RETURNS date LANGUAGE sql STABLE"
             f" SET search_path = '' AS $$ SELECT date '{NOON.astimezone(HANOI).date()}' $$"
         )
+        # And so is the ledger's clock, which tests move as they like.
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION ledger.is_now(a_moment timestamptz) RETURNS boolean LANGUAGE sql"
+            " SET search_path = '' AS $$ SELECT a_moment IS NOT NULL $$"
+        )
 
 
 def session(issuer: str, subject: str, organisation: str | None = None, acr: str = "aal2") -> VerifiedSession:

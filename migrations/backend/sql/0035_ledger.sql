@@ -89,25 +89,37 @@ CREATE POLICY owner_all ON ledger.delay TO backend_owner USING (true) WITH CHECK
 CREATE POLICY owner_all ON ledger.entry TO backend_owner USING (true) WITH CHECK (true);
 
 -- The nearest unit at or above with five people who have a duty in it on that day; the topmost when there is none.
--- People of units below do not count: those show their own name.
+-- People of units below do not count: those show their own name. Nor do people who are suspended or have left.
 CREATE FUNCTION ledger.shown_unit(a_unit int, a_day date) RETURNS int
 LANGUAGE sql STABLE SET search_path = '' AS $$
   WITH counted AS (
-    SELECT p.unit, p.step, (SELECT count(DISTINCT d.official_id) FROM tenancy.duty d WHERE d.unit_id = p.unit
+    SELECT p.unit, p.step, (SELECT count(DISTINCT d.official_id) FROM tenancy.duty d
+      JOIN tenancy.official o ON o.id = d.official_id AND o.state = 'active' WHERE d.unit_id = p.unit
       AND d.from_day <= a_day AND (d.until_day IS NULL OR d.until_day >= a_day)) >= 5 AS enough
     FROM unnest(tenancy.path_of(a_unit)) WITH ORDINALITY p(unit, step)
   )
   SELECT c.unit FROM counted c ORDER BY c.enough DESC, CASE WHEN c.enough THEN c.step ELSE -c.step END LIMIT 1
 $$;
 
--- Whether the entry is new. The delay is held until the end: what is lifted meanwhile lifts this entry too.
+-- Whether a moment is now, give or take what two machines' clocks differ by.
+CREATE FUNCTION ledger.is_now(a_moment timestamptz) RETURNS boolean
+LANGUAGE sql SET search_path = '' AS $$
+  SELECT a_moment BETWEEN clock_timestamp() - interval '60 seconds' AND clock_timestamp() + interval '60 seconds'
+$$;
+
+-- The delay is held until the end: what is lifted meanwhile lifts this entry too. Nobody says of which day it is: an entry put
+-- ahead would hide the openings of that day, one put back would change a month that is committed.
 CREATE FUNCTION ledger.put(
-  new_id uuid, a_report uuid, a_subject text, a_role text, a_unit int, a_day date, a_purpose text, a_now timestamptz
-) RETURNS boolean
+  new_id uuid, a_report uuid, a_subject text, a_role text, a_unit int, a_purpose text, a_now timestamptz
+) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
+  a_day constant date := (a_now AT TIME ZONE 'Asia/Ho_Chi_Minh')::date;
   late record;
 BEGIN
+  IF ledger.is_now(a_now) IS NOT TRUE THEN
+    RAISE EXCEPTION 'not now' USING ERRCODE = '42501';
+  END IF;
   SELECT d.id, d.until_at INTO late FROM ledger.delay d
   WHERE d.report_id = a_report AND d.unit_id = a_unit AND d.confirmed_at IS NOT NULL AND d.lifted_at IS NULL
     AND d.until_at > a_now ORDER BY d.until_at DESC LIMIT 1 FOR SHARE;
@@ -116,18 +128,17 @@ BEGIN
   VALUES (new_id, a_report, a_subject, a_role, a_unit, ledger.shown_unit(a_unit, a_day), a_day, a_purpose, a_now,
     coalesce(late.until_at, a_now), late.id)
   ON CONFLICT (report_id, subject, unit_id, role, day, purpose) DO NOTHING;
-  RETURN FOUND;
 END $$;
 
 -- Notes that the principal, an official, gets to see these reports. As what: the duty nearest to the unit that handles
--- the report, a handler's before a head's. How many entries are new.
-CREATE FUNCTION ledger.note(new_ids uuid[], reports uuid[], a_subject text, a_day date, a_now timestamptz) RETURNS int
+-- the report, a handler's before a head's.
+CREATE FUNCTION ledger.note(new_ids uuid[], reports uuid[], a_subject text, a_now timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
   me constant uuid := nullif(current_setting('ioc.subject', true), '')::uuid;
   mine constant int[] := string_to_array(nullif(current_setting('ioc.units', true), ''), ',')::int[];
+  a_day constant date := (a_now AT TIME ZONE 'Asia/Ho_Chi_Minh')::date;
   opened record;
-  fresh int := 0;
 BEGIN
   IF me IS NULL OR nullif(current_setting('ioc.citizen', true), '') IS NOT NULL OR a_subject = 'contact' THEN
     RAISE EXCEPTION 'nobody to note' USING ERRCODE = '42501';
@@ -146,23 +157,18 @@ BEGIN
     -- In one order, so that two who read the same list do not wait for each other.
     ORDER BY asked.report_id
   LOOP
-    IF ledger.put(opened.new_id, opened.report_id, a_subject, coalesce(opened.kind, 'official'),
-      coalesce(opened.unit_id, (SELECT o.unit_id FROM tenancy.official o WHERE o.id = me), opened.handler_id), a_day,
+    PERFORM ledger.put(opened.new_id, opened.report_id, a_subject, coalesce(opened.kind, 'official'),
+      coalesce(opened.unit_id, (SELECT o.unit_id FROM tenancy.official o WHERE o.id = me), opened.handler_id),
       CASE WHEN opened.step IS NULL THEN 'involved' WHEN opened.kind = 'handler' THEN 'handling' ELSE 'supervision' END,
-      a_now)
-    THEN
-      fresh := fresh + 1;
-    END IF;
+      a_now);
   END LOOP;
-  RETURN fresh;
 END $$;
 
 -- With each opening of a contact comes its entry. A handler of the handling unit opens, and nobody else.
 CREATE FUNCTION ledger.note_contact() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
-  PERFORM ledger.put(NEW.id, NEW.report_id, 'contact', 'handler', NEW.unit_id,
-    (NEW.at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date, NEW.purpose, NEW.at);
+  PERFORM ledger.put(NEW.id, NEW.report_id, 'contact', 'handler', NEW.unit_id, NEW.purpose, NEW.at);
   RETURN NULL;
 END $$;
 CREATE TRIGGER opening_noted AFTER INSERT ON contacts.opening FOR EACH ROW EXECUTE FUNCTION ledger.note_contact();
@@ -194,14 +200,26 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     WHERE d.official_id = nullif(current_setting('ioc.subject', true), '')::uuid AND d.kind = 'city_operator'
       AND d.from_day <= platform.today() AND (d.until_day IS NULL OR d.until_day >= platform.today()))
 $$;
+-- Whether what the principal opens is noted for a unit: by employment or by a duty that is not over. A handler opens contacts for
+-- units below, too.
+CREATE FUNCTION ledger.is_own(a_unit int) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
+  SELECT EXISTS (SELECT FROM tenancy.official o
+    WHERE o.id = nullif(current_setting('ioc.subject', true), '')::uuid AND o.unit_id = a_unit)
+  OR EXISTS (SELECT FROM tenancy.duty d
+    WHERE d.official_id = nullif(current_setting('ioc.subject', true), '')::uuid
+      AND (d.unit_id = a_unit OR (d.kind = 'handler' AND d.unit_id = ANY (tenancy.path_of(a_unit))))
+      AND (d.until_day IS NULL OR d.until_day >= platform.today()))
+$$;
 CREATE POLICY rule_read ON ledger.delay_rule FOR SELECT TO backend_app, backend_city USING (true);
 CREATE POLICY delay_read ON ledger.delay FOR SELECT TO backend_city USING ((SELECT ledger.operates()));
 CREATE POLICY delay_order ON ledger.delay FOR INSERT TO backend_city WITH CHECK (
   (SELECT ledger.operates()) AND ordered_by = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid)
+  AND NOT ledger.is_own(unit_id) AND ledger.is_now(ordered_at)
   AND until_at <= ordered_at + (SELECT make_interval(days => r.most_days) FROM ledger.delay_rule r WHERE r.code = rule));
 CREATE POLICY delay_confirm ON ledger.delay FOR UPDATE TO backend_city USING (
   (SELECT ledger.operates()) AND confirmed_by IS NULL AND lifted_by IS NULL
-  AND ordered_by <> (SELECT nullif(current_setting('ioc.subject', true), '')::uuid))
+  AND ordered_by <> (SELECT nullif(current_setting('ioc.subject', true), '')::uuid) AND NOT ledger.is_own(unit_id))
   WITH CHECK (confirmed_by = (SELECT nullif(current_setting('ioc.subject', true), '')::uuid));
 
 -- The end of a delay before its time: what it held back is shown from now on. Whether there was one.
@@ -243,12 +261,12 @@ $$;
 CREATE POLICY month_read ON ledger.month FOR SELECT TO backend_app, backend_city USING (checked_at IS NOT NULL);
 CREATE POLICY worker_months ON ledger.month TO backend_worker USING (true) WITH CHECK (true);
 
-REVOKE ALL ON FUNCTION ledger.shown_unit, ledger.put, ledger.note, ledger.note_contact, ledger.shown, ledger.operates,
+REVOKE ALL ON FUNCTION ledger.shown_unit, ledger.is_now, ledger.is_own, ledger.put, ledger.note, ledger.note_contact, ledger.shown, ledger.operates,
   ledger.lift, ledger.due_months, ledger.total FROM PUBLIC;
 GRANT USAGE ON SCHEMA ledger TO backend_app, backend_city, backend_worker;
 GRANT EXECUTE ON FUNCTION ledger.note TO backend_app, backend_city;
 GRANT EXECUTE ON FUNCTION ledger.shown TO backend_app;
-GRANT EXECUTE ON FUNCTION ledger.operates, ledger.lift TO backend_city;
+GRANT EXECUTE ON FUNCTION ledger.is_now, ledger.is_own, ledger.operates, ledger.lift TO backend_city;
 GRANT EXECUTE ON FUNCTION ledger.due_months, ledger.total TO backend_worker;
 GRANT SELECT ON ledger.delay_rule TO backend_app, backend_city;
 GRANT SELECT, INSERT (id, code, report_id, unit_id, rule, case_number, ordered_by, ordered_name, ordered_at, until_at),

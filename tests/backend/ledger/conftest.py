@@ -1,9 +1,12 @@
 """The access ledger on the tests' world."""
 
+import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -16,8 +19,11 @@ from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
 from foundation.ids import new_uuid
 from foundation.paging import PageRequest
 from foundation.policy.engine import PolicyEngine
+from stack.home import ROOT
 from tests.backend.world import POLICIES, World, connect
 from tests.conftest import Database
+
+MIGRATION = Path(ROOT) / "migrations" / "backend" / "sql" / "0035_ledger.sql"
 
 
 @dataclass
@@ -88,6 +94,23 @@ class Rig:
                 official,
                 unit,
             )
+
+    def give_duty(self, official: UUID, unit: str, kind: str) -> None:
+        """A duty in force, beside what the official has."""
+        self.rows(
+            "INSERT INTO tenancy.duty (id, official_id, unit_id, kind, from_day)"
+            " SELECT %s, %s, u.id, %s, date '2026-01-01' FROM tenancy.unit u WHERE u.code = %s",
+            new_uuid(),
+            official,
+            kind,
+            unit,
+        )
+
+    def let_time_pass(self) -> None:
+        """From now on the ledger has the database's clock, as the migration says."""
+        found = re.search(r"FUNCTION ledger\.is_now\(.*?\n\$\$;", MIGRATION.read_text("utf-8"), re.DOTALL)
+        assert found is not None
+        self.rows(f"CREATE OR REPLACE {found[0]}")
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """As a superuser sees it."""

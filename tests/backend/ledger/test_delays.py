@@ -11,6 +11,7 @@ from backend.ledger.errors import DelayOver, OwnUnit, SecondOperatorNeeded
 from backend.ledger.types import DelayState, Role
 from foundation.errors import Forbidden, IdempotencyMismatch, InvalidInput, NotFound
 from foundation.idempotency import Idempotency
+from foundation.identity.principal import OfficialPrincipal
 from foundation.ids import new_uuid
 from foundation.paging import PageRequest
 from foundation.recording import AuditEvent
@@ -128,6 +129,85 @@ async def test_nobody_delays_what_the_own_unit_opens(rig: Rig) -> None:
         await rig.delays.confirm(replace(son, unit_id=ward), delay, key())
 
 
+LEADS, COVERS, WILL_LEAD, EMPLOYED = range(4)
+OWN = {
+    LEADS: "INSERT INTO tenancy.duty (id, official_id, unit_id, kind, from_day)"
+    " SELECT uuidv7(), %s, u.id, 'lead', date '2026-01-01' FROM tenancy.unit u WHERE u.code = '00070'",
+    COVERS: "INSERT INTO tenancy.duty (id, official_id, unit_id, kind, from_day)"
+    " SELECT uuidv7(), %s, u.id, 'handler', date '2026-01-01' FROM tenancy.unit u WHERE u.code = 'C0001'",
+    WILL_LEAD: "INSERT INTO tenancy.duty (id, official_id, unit_id, kind, from_day)"
+    " SELECT uuidv7(), %s, u.id, 'lead', date '2026-12-01' FROM tenancy.unit u WHERE u.code = '00070'",
+    EMPLOYED: "UPDATE tenancy.official o SET unit_id = u.id FROM tenancy.unit u"
+    " WHERE o.id = %s AND u.code = '00070'",
+}
+"""Ways to have Hoan Kiem as one's own unit, beside working there."""
+
+
+@pytest.mark.parametrize("way", OWN)
+async def test_nobody_delays_what_any_own_unit_opens(rig: Rig, way: int) -> None:
+    quang, son = await rig.operators()
+    delay = await ordered(rig, confirmed=False)
+    for operator in (quang, son):
+        rig.rows(OWN[way], operator.official_id)
+    with pytest.raises(OwnUnit):
+        await rig.delays.order(quang, rig.code, HOAN_KIEM, "inspection", 30, "12/TT-P3", key())
+    with pytest.raises(OwnUnit):
+        await rig.delays.confirm(son, delay, key())
+
+
+@pytest.mark.parametrize("way", OWN)
+async def test_database_itself_lets_nobody_delay_what_any_own_unit_opens(rig: Rig, way: int) -> None:
+    quang, son = await rig.operators()
+    await ordered(rig, confirmed=False)
+    for operator in (quang, son):
+        rig.rows(OWN[way], operator.official_id)
+    with pytest.raises(DBAPIError, match="row-level security"):
+        await put_order(rig, quang)
+    async with rig.world.database.unit_of_work(son, AuditEvent("ledger.confirm_delay")) as work:
+        done = await work.connection.execute(
+            text("UPDATE ledger.delay SET confirmed_by = :by, confirmed_at = :at"),
+            {"by": son.official_id, "at": NOON},
+        )
+        assert done.rowcount == 0
+
+
+async def test_duty_that_is_over_is_no_own_unit(rig: Rig) -> None:
+    quang, _ = await rig.operators()
+    rig.rows(OWN[LEADS], quang.official_id)
+    rig.rows("UPDATE tenancy.duty SET until_day = date '2026-11-23' WHERE kind = 'lead'")
+    await ordered(rig)
+    assert len(rig.rows("SELECT 1 FROM ledger.delay")) == 1
+
+
+async def test_database_itself_takes_an_order_of_this_moment_alone(rig: Rig) -> None:
+    quang, _ = await rig.operators()
+    await put_order(rig, quang)
+    rig.let_time_pass()
+    with pytest.raises(DBAPIError, match="row-level security"):
+        await put_order(rig, quang)
+
+
+async def put_order(rig: Rig, who: OfficialPrincipal, days: int = 30) -> None:
+    """An order of who has the database at hand, rolled back."""
+    ((report, unit),) = rig.rows("SELECT id, handler_id FROM reports.report")
+    async with rig.world.database.unit_of_work(who, AuditEvent("ledger.order_delay")) as work:
+        await work.connection.execute(
+            text(
+                "INSERT INTO ledger.delay (id, code, report_id, unit_id, rule, case_number, ordered_by,"
+                " ordered_name, ordered_at, until_at) VALUES (:id, '0123456789ABCDEF', :report, :unit,"
+                " 'inspection', '12/TT', :me, 'x', :now, :until)"
+            ),
+            {
+                "id": new_uuid(),
+                "report": report,
+                "unit": unit,
+                "me": who.official_id,
+                "now": NOON,
+                "until": NOON + timedelta(days=days),
+            },
+        )
+
+
 @pytest.mark.parametrize(
     ("unit", "rule", "days", "case", "field"),
     [
@@ -152,24 +232,8 @@ async def test_order_that_no_rule_allows_is_refused(
 
 async def test_database_itself_takes_no_order_longer_than_its_rule(rig: Rig) -> None:
     quang, _ = await rig.operators()
-    ((report, unit),) = rig.rows("SELECT id, handler_id FROM reports.report")
-    with pytest.raises(DBAPIError):
-        async with rig.world.database.unit_of_work(quang, AuditEvent("ledger.order_delay")) as work:
-            await work.connection.execute(
-                text(
-                    "INSERT INTO ledger.delay (id, code, report_id, unit_id, rule, case_number, ordered_by,"
-                    " ordered_name, ordered_at, until_at) VALUES (:id, '0123456789ABCDEF', :report, :unit,"
-                    " 'inspection', '12/TT', :me, 'x', :now, :until)"
-                ),
-                {
-                    "id": new_uuid(),
-                    "report": report,
-                    "unit": unit,
-                    "me": quang.official_id,
-                    "now": NOON,
-                    "until": NOON + timedelta(days=61),
-                },
-            )
+    with pytest.raises(DBAPIError, match="row-level security"):
+        await put_order(rig, quang, days=61)
 
 
 async def test_officers_of_units_neither_order_nor_see_delays(rig: Rig) -> None:

@@ -1,7 +1,10 @@
 """The access ledger: who opened what, shown to its citizen alone, with nobody's name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -58,6 +61,15 @@ async def test_people_whose_duty_has_ended_do_not_hide_anybody(rig: Rig) -> None
     rig.staff(HOAN_KIEM, FIVE)
     rig.staff(CITY, FIVE)
     rig.rows("UPDATE tenancy.duty SET until_day = date '2026-11-23' WHERE from_day = date '2026-01-01'")
+    rig.staff(CITY, FIVE)
+    await rig.opened("minh")
+    assert [entry.unit.code for entry in await rig.shown()] == [CITY]
+
+
+@pytest.mark.parametrize("state", ["suspended", "ended"])
+async def test_people_who_are_not_at_work_do_not_hide_anybody(rig: Rig, state: str) -> None:
+    rig.staff(HOAN_KIEM, FIVE)
+    rig.rows("UPDATE tenancy.official SET state = %s WHERE issuer = 'x'", state)
     rig.staff(CITY, FIVE)
     await rig.opened("minh")
     assert [entry.unit.code for entry in await rig.shown()] == [CITY]
@@ -179,12 +191,43 @@ async def test_failed_note_is_tried_again(rig: Rig) -> None:
     assert len(await rig.shown()) == 1
 
 
-async def test_first_opening_of_a_day_is_in_the_audit_log(rig: Rig) -> None:
-    await rig.opened("minh", "minh", "thao")
-    assert rig.rows(
-        "SELECT line::jsonb #>> '{unmapped,resource}', line::jsonb #>> '{unmapped,unit}' FROM audit.event"
+async def test_first_opening_of_a_day_by_each_official_is_in_the_audit_log(rig: Rig) -> None:
+    await rig.opened("minh", "minh", "thao", "thao")
+    told = rig.rows(
+        "SELECT line::jsonb #>> '{unmapped,resource}', line::jsonb #>> '{unmapped,unit}',"
+        " line::jsonb #>> '{actor,user,uid}' FROM audit.event"
         " WHERE line::jsonb #>> '{unmapped,action}' = 'report.open'"
-    ) == [(f"report:{rig.code}", HOAN_KIEM)]
+    )
+    assert [row[:2] for row in told] == [(f"report:{rig.code}", HOAN_KIEM)] * 2
+    assert len({row[2] for row in told}) == len(told)
+
+
+async def test_list_names_each_report_in_the_audit_log_though_a_colleague_opened_them(rig: Rig) -> None:
+    codes = {rig.code, (await rig.world.submitted()).code, (await rig.world.submitted()).code}
+    for name in ("minh", "thao"):
+        await rig.queries.of_units(await rig.world.official(name), PageRequest(20), None, None)
+    told = rig.rows(
+        "SELECT jsonb_path_query_array(line::jsonb, '$.resources[*].uid') FROM audit.event"
+        " WHERE line::jsonb #>> '{unmapped,action}' = 'report.open'"
+    )
+    assert [sorted(named) for (named,) in told] == [sorted(f"report:{code}" for code in codes)] * 2
+
+
+async def test_second_role_of_the_same_day_is_noted_too(rig: Rig) -> None:
+    await rig.opened("quang")
+    quang = await rig.world.official("quang")
+    rig.give_duty(quang.official_id, HOAN_KIEM, "handler")
+    await rig.opened("quang")
+    assert [entry.role for entry in await rig.shown()] == [Role.CITY_OPERATOR, Role.HANDLER]
+
+
+@pytest.mark.parametrize("changed", [{"unit_id": 1}, {"duties": ()}, {"units": frozenset[int]()}])
+async def test_opening_as_somebody_else_is_not_taken_for_known(rig: Rig, changed: dict[str, Any]) -> None:
+    minh = await rig.world.official("minh")
+    (report,) = rig.rows("SELECT id, code FROM reports.report")
+    for who in (minh, replace(minh, **changed), minh):
+        await rig.ledger.note(who, [OpenedReport(*report)], listed=False)
+    assert len(rig.events("report.open")) == len((minh, changed))
 
 
 async def test_another_citizen_sees_nothing_and_finds_no_report(rig: Rig) -> None:
@@ -253,9 +296,63 @@ async def test_database_notes_nothing_in_a_citizens_name_and_no_contact_that_was
         with pytest.raises(DBAPIError):
             async with rig.world.database.unit_of_work(who, AuditEvent("report.open")) as work:
                 await work.connection.execute(
-                    text("SELECT ledger.note(ARRAY[:id ::uuid], ARRAY[:id ::uuid], :subject, :day, :at)"),
-                    {"id": new_uuid(), "subject": subject, "day": TODAY, "at": NOON},
+                    text("SELECT ledger.note(ARRAY[:id ::uuid], ARRAY[:id ::uuid], :subject, :at)"),
+                    {"id": new_uuid(), "subject": subject, "at": NOON},
                 )
+
+
+OTHER_MOMENTS = ["-2 minutes", "2 minutes", "-31 days", "1 day"]
+
+
+@pytest.mark.parametrize("off", OTHER_MOMENTS)
+async def test_database_notes_openings_of_no_other_moment(rig: Rig, off: str) -> None:
+    rig.let_time_pass()
+    ((report, _),) = rig.rows("SELECT id, code FROM reports.report")
+    with pytest.raises(DBAPIError, match="not now"):
+        await noted_at(rig, report, off)
+    assert rig.rows("SELECT 1 FROM ledger.entry") == []
+
+
+async def test_database_notes_openings_of_this_moment_on_its_day_in_ha_noi(rig: Rig) -> None:
+    rig.let_time_pass()
+    ((report, _),) = rig.rows("SELECT id, code FROM reports.report")
+    await noted_at(rig, report, "0 seconds")
+    assert rig.rows("SELECT day = (noted_at AT TIME ZONE 'Asia/Ho_Chi_Minh')::date FROM ledger.entry") == [
+        (True,)
+    ]
+
+
+async def noted_at(rig: Rig, report: UUID, off: str) -> None:
+    """What a stolen api says as Minh, so far from the database's clock."""
+    async with rig.world.database.unit_of_work(
+        await rig.world.official("minh"), AuditEvent("report.open")
+    ) as work:
+        await work.connection.execute(
+            text(
+                "SELECT ledger.note(ARRAY[:id ::uuid], ARRAY[:report ::uuid], 'report',"
+                f" clock_timestamp() + interval '{off}')"
+            ),
+            {"id": new_uuid(), "report": report},
+        )
+        await work.record(AuditEvent("report.open"))
+        await work.commit()
+
+
+@pytest.mark.parametrize("off", OTHER_MOMENTS)
+async def test_contact_is_opened_at_no_other_moment(rig: Rig, off: str) -> None:
+    rig.let_time_pass()
+    minh = await rig.world.official("minh")
+    with pytest.raises(DBAPIError, match="not now"):
+        async with rig.world.database.unit_of_work(minh, AuditEvent("contact.open")) as work:
+            await work.connection.execute(
+                text(
+                    "INSERT INTO contacts.opening (id, report_id, official_id, unit_id, at, purpose)"
+                    f" SELECT :id, r.id, :me, r.handler_id, clock_timestamp() + interval '{off}', 'visit'"
+                    " FROM reports.report r"
+                ),
+                {"id": new_uuid(), "me": minh.official_id},
+            )
+    assert rig.rows("SELECT 1 FROM ledger.entry") == []
 
 
 async def test_process_remembers_no_more_than_so_many(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
