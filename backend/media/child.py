@@ -4,7 +4,7 @@
 
 The file comes on stdin; on stdout goes one line of JSON and after it the forms that the line names.
 The limits are set before the first octet is read, and nothing of ours is imported: a decoder's fault ends
-this process.
+this process. For the same reason all of it stands in this one file.
 """
 
 import json
@@ -14,6 +14,8 @@ import struct
 import sys
 import zipfile
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 from xml.parsers import expat
@@ -36,13 +38,19 @@ _PDF_ACTIONS = frozenset(
     {"/JavaScript", "/Launch", "/ImportData", "/RichMediaExecute", "/GoToE", "/GoToR", "/SubmitForm"}
 )
 """Refused even when they wait for a click; an address to be clicked (/URI) may stay."""
+_PDF_ELSEWHERE = frozenset({"/F", "/Ref", "/OPI"})
+"""Of a stream: its octets, or what is shown in its place, lie in another file (ISO 32000-1, 7.3.8.2, 8.10.4,
+14.11.7)."""
 MOST_ACTIONS = 1_000
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 _MAIN_PARTS = {
     "word/document.xml": ("docx", f"{_OFFICE}wordprocessingml.document.main+xml"),
     "xl/workbook.xml": ("xlsx", f"{_OFFICE}spreadsheetml.sheet.main+xml"),
 }
-_ACTIVE_TYPES = ("macroenabled", "vbaproject", "vbadata", "activex", "oleobject")
+_ACTIVE_TYPES = (
+    *("macroenabled", "vbaproject", "vbadata", "activex", "oleobject"),
+    *("externallink", "connections", "querytable", "mailmerge"),
+)
 _ACTIVE_RELATIONS = frozenset(
     {
         "vbaproject",
@@ -53,8 +61,23 @@ _ACTIVE_RELATIONS = frozenset(
         "xlmacrosheet",
         "xlintlmacrosheet",
         "afchunk",
+        "externallink",
+        "externallinkpath",
+        "connections",
+        "querytable",
+        "mailmergesource",
+        "mailmergeheadersource",
+        "recipientdata",
     }
 )
+_ACTIVE_ELEMENTS = frozenset({"ddelink", "olelink", "mailmerge", "webpr", "dbpr"})
+_ACTIVE_FIELDS = ("DDE", "INCLUDE", "LINK", "IMPORT", "DATABASE")
+"""How instructions of fields begin that run a program or fetch a file (ISO/IEC 29500-1, 17.16.5)."""
+_FIELD_BEGINNINGS = frozenset(word[:size] for word in _ACTIVE_FIELDS for size in range(1, len(word)))
+_FORMULAS = frozenset({"f", "formula", "formula1", "formula2", "definedname"})
+_ACTIVE_FUNCTIONS = re.compile(r"\b(?:WEBSERVICE|IMAGE|RTD|DDE)\s*\(", re.IGNORECASE)
+_QUOTED = re.compile(r"""\"[^"]*"|'[^']*'|\[[^\]]*]""")
+_MARKUP = re.compile(rb"[\x00\s\xef\xbb\xbf\xfe\xff]*<")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:|//|\\\\", re.IGNORECASE)
 _END = struct.Struct("<4s4H2LH")
 _BEGIN = struct.Struct("<4s5H3L2H")
@@ -62,6 +85,10 @@ _BEGIN = struct.Struct("<4s5H3L2H")
 
 class Refused(Exception):
     """Why the file is not taken; the parent knows the word."""
+
+
+class Broken(Refused):
+    """What should be XML is not."""
 
 
 def main() -> None:
@@ -192,8 +219,11 @@ def _check_pdf(octets: bytes) -> None:
             raise Refused("too_complex")
         if not len(pdf.pages):
             raise Refused("unreadable")
-        for entry in pdf.objects:
+        # What lies directly in the trailer is no object of its own.
+        for entry in (pdf.trailer, *pdf.objects):
             _check_entry(entry, pikepdf)
+        if not pdf.trailer.Root.is_indirect:
+            raise Refused("unreadable")
 
 
 def _check_entry(entry: Any, pikepdf: Any) -> None:
@@ -203,6 +233,8 @@ def _check_entry(entry: Any, pikepdf: Any) -> None:
         seen = waiting.pop()
         if isinstance(seen, pikepdf.Stream):
             seen = seen.stream_dict
+            if _PDF_ELSEWHERE & set(seen.keys()):
+                raise Refused("active_content")
         if isinstance(seen, pikepdf.Dictionary):
             if _PDF_KEYS & set(seen.keys()):
                 raise Refused("active_content")
@@ -257,14 +289,26 @@ def _check_office(octets: bytes) -> str:
         if len(main) != 1 or "[Content_Types].xml" not in names:
             raise Refused("unsupported_type")
         form, declared = _MAIN_PARTS[main[0]]
-        types = [entry.get("contenttype", "") for _, entry in _elements(archive.read("[Content_Types].xml"))]
+        declarations = [entry for _, entry in _elements(archive.read("[Content_Types].xml"))]
+        types = [entry.get("contenttype", "") for entry in declarations]
         if any(active in kind.casefold() for kind in types for active in _ACTIVE_TYPES):
             raise Refused("active_content")
         if declared not in types:
             raise Refused("unsupported_type")
+        written = _written_in_xml(declarations)
         for part in parts:
-            _check_part(archive, part)
+            _check_part(archive, part, written)
     return form
+
+
+def _written_in_xml(declarations: list[dict[str, str]]) -> frozenset[str]:
+    """The names of parts, and the endings of names with their dot, that are declared to be XML."""
+    found = {".xml", ".rels"}
+    for entry in declarations:
+        if entry.get("contenttype", "").partition(";")[0].strip().casefold().endswith("xml"):
+            found.add(entry.get("partname", "").lstrip("/").casefold())
+            found.add("." + entry.get("extension", "").casefold())
+    return frozenset(found)
 
 
 def _check_archive(archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> None:
@@ -328,7 +372,7 @@ def _check_packed(packed: bytes, size: int) -> None:
         raise Refused("unreadable")
 
 
-def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo, written: frozenset[str]) -> None:
     name = part.filename.lower()
     if name.startswith("/") or "\\" in name or ".." in name.split("/"):
         raise Refused("unreadable")
@@ -344,6 +388,12 @@ def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
         raise Refused("active_content")
     if name.endswith(".rels") and _reaches_out(content):
         raise Refused("active_content")
+    if content and not written.isdisjoint({name, "." + name.rpartition(".")[2]}):
+        _Content(content).check()
+    elif _MARKUP.match(content):
+        # A font may begin like this, and drawings of Excel (VML) have tags that nobody closes.
+        with suppress(Broken):
+            _Content(content).check()
 
 
 def _reaches_out(relations: bytes) -> bool:
@@ -351,7 +401,7 @@ def _reaches_out(relations: bytes) -> bool:
     for name, entry in _elements(relations):
         if name not in {"relationships", "relationship"}:
             raise Refused("unreadable")
-        kind = entry.get("type", "").rpartition("/")[2]
+        kind = entry.get("type", "").strip().rpartition("/")[2]
         if kind.casefold() in _ACTIVE_RELATIONS:
             return True
         within = entry.get("targetmode", "internal").strip().casefold() == "internal"
@@ -369,14 +419,22 @@ def _elements(octets: bytes) -> list[tuple[str, dict[str, str]]]:
     """
     found: list[tuple[str, dict[str, str]]] = []
 
-    def local(name: str) -> str:
-        return name.rpartition(" ")[2].casefold()
-
     def begin(name: str, attributes: dict[str, str]) -> None:
-        named = {local(key): value for key, value in attributes.items()}
+        named = {_local(key): value for key, value in attributes.items()}
         if len(named) != len(attributes):  # two that differ in prefix or letters: programs take either
             raise Refused("unreadable")
-        found.append((local(name), named))
+        found.append((_local(name), named))
+
+    _parse(octets, begin)
+    return found
+
+
+def _local(name: str) -> str:
+    return name.rpartition(" ")[2].casefold()
+
+
+def _parse(octets: bytes, begin: Callable[[str, dict[str, str]], None], parser: Any = None) -> None:
+    """Tells `begin` of each element. Raises Broken, Refused."""
 
     def declared(_version: str, encoding: str | None, _standalone: int) -> None:
         if (encoding or "utf-8").casefold() not in {"utf-8", "utf-16"}:
@@ -385,7 +443,7 @@ def _elements(octets: bytes) -> list[tuple[str, dict[str, str]]]:
     def refuse(*_: Any) -> None:
         raise Refused("unreadable")
 
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = parser or _parser()
     parser.StartElementHandler = begin
     parser.XmlDeclHandler = declared
     parser.StartDoctypeDeclHandler = refuse
@@ -393,8 +451,125 @@ def _elements(octets: bytes) -> list[tuple[str, dict[str, str]]]:
     try:
         parser.Parse(octets, True)
     except expat.ExpatError as error:
-        raise Refused("unreadable") from error
-    return found
+        raise Broken("unreadable") from error
+
+
+def _parser() -> Any:
+    return expat.ParserCreate(namespace_separator=" ")
+
+
+class _Field:
+    """A field of Word, or (without instructions of its own) what lies outside of all."""
+
+    __slots__ = ("begun", "instructs", "said")
+
+    def __init__(self, *, instructs: bool = True) -> None:
+        self.instructs = instructs
+        self.said = not instructs
+        self.begun: set[str] = set()
+        """What some of its pieces, put together, could begin an active instruction with."""
+
+
+class _Content:
+    """Looks in a part for what runs or is fetched when it is opened: links of data, fields, formulas.
+
+    The instruction of a field comes in pieces. Which of them count depends on the reader (changes that are
+    tracked, alternatives, foreign elements), so no choice of them may begin as an active instruction does.
+    """
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+        self._parser = _parser()
+        self._parser.buffer_text = True
+        self._known: dict[str, Callable[[dict[str, str]], None] | None] = {}
+        self._fields = [_Field(instructs=False)]
+        self._reads: Callable[[str], None] | None = None
+        self._text: list[str] = []
+
+    def check(self) -> None:
+        """Raises Refused, Broken."""
+        _parse(self._octets, self._begin, self._parser)
+
+    def _begin(self, name: str, attributes: dict[str, str]) -> None:
+        if self._reads is not None:  # within a text no schema has an element
+            raise Refused("unreadable")
+        if name not in self._known:  # most elements mean nothing here, and there may be millions
+            self._known[name] = self._meaning(name)
+        means = self._known[name]
+        if means is not None:
+            means(attributes)
+
+    def _meaning(self, name: str) -> Callable[[dict[str, str]], None] | None:
+        local = _local(name)
+        if local in _ACTIVE_ELEMENTS:
+            raise Refused("active_content")
+        if local in _FORMULAS and ("spreadsheetml" in name or "/excel/" in name):
+            return lambda _: self._read(self._formula)
+        if local in {"instrtext", "delinstrtext"}:
+            return lambda _: self._read(self._instruction)
+        if local == "t":
+            return lambda _: self._read(self._instruction) if self._fields[-1].instructs else None
+        return {"fldchar": self._mark, "fldsimple": self._simple}.get(local)
+
+    def _read(self, tell: Callable[[str], None]) -> None:
+        """Tells the text of the element that has just begun."""
+        self._reads = tell
+        self._parser.CharacterDataHandler = self._text.append
+        self._parser.EndElementHandler = self._end
+
+    def _end(self, _name: str) -> None:
+        self._parser.CharacterDataHandler = None
+        self._parser.EndElementHandler = None
+        tell, self._reads = self._reads, None
+        text = "".join(self._text)
+        self._text.clear()
+        if tell is not None:
+            tell(text)
+
+    def _formula(self, text: str) -> None:
+        """A bar that is in no quotes and no brackets stands between program and subject (DDE)."""
+        if _ACTIVE_FUNCTIONS.search(text) or "|" in _QUOTED.sub("", text):
+            raise Refused("active_content")
+
+    def _instruction(self, text: str) -> None:
+        piece = "".join(text.split()).upper()
+        if not piece:
+            return
+        field = self._fields[-1]
+        field.said = True
+        for begun in ("", *field.begun):
+            if (begun + piece).startswith(_ACTIVE_FIELDS):
+                raise Refused("active_content")
+            if begun + piece in _FIELD_BEGINNINGS:
+                field.begun.add(begun + piece)
+
+    def _mark(self, attributes: dict[str, str]) -> None:
+        """Where a field begins, where its instruction ends and its result begins, where it ends."""
+        kinds = {
+            value.strip().casefold() for name, value in attributes.items() if _local(name) == "fldchartype"
+        }
+        if "begin" in kinds:
+            self._check_nested()
+            self._fields.append(_Field())
+        if "separate" in kinds:
+            self._fields[-1].instructs = False
+        if "end" in kinds:
+            if self._fields[-1].begun:
+                raise Refused("active_content")
+            if len(self._fields) > 1:
+                self._fields.pop()
+
+    def _simple(self, attributes: dict[str, str]) -> None:
+        self._check_nested()
+        for name, value in attributes.items():
+            if _local(name) == "instr" and "".join(value.split()).upper().startswith(_ACTIVE_FIELDS):
+                raise Refused("active_content")
+
+    def _check_nested(self) -> None:
+        """Nobody knows what an instruction is whose first word another field says, or its end."""
+        field = self._fields[-1]
+        if field.begun or not field.said:
+            raise Refused("active_content")
 
 
 _WORK = {"photo": _photo, "document": _document, "redact": _redacted}
