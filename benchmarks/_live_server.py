@@ -66,7 +66,7 @@ def create_app() -> Litestar:
     database = Database(load(Path(os.environ["BENCH_APP"]), DatabaseSettings), recorder)
     feed = Database(load(Path(os.environ["BENCH_FEED"]), DatabaseSettings), recorder)
     policy = PolicyEngine.load(ROOT / "policies" / "backend")
-    hub = Hub(ChangeReader(feed), policy, clock)
+    hub = Hub(ChangeReader(feed, clock), policy, clock)
     gateway = _Gateway()
     schema, limits = build(), Limits()
     nothing: Any = None

@@ -130,7 +130,7 @@ class FuzzedApi:
             database=database,
             feed=database,
             policy=policy,
-            hub=Hub(ChangeReader(database), policy, clock),
+            hub=Hub(ChangeReader(database, clock), policy, clock),
         )
 
     def close(self) -> None:
