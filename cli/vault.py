@@ -13,6 +13,7 @@ from cli.graphql import endpoints
 from cli.vault_client import KeysetRefused, Pinned, VaultClient, VaultSaidNo
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
+from stack.realms import OFFICIALS
 from stack.vault_keys import VaultKeys
 from vault.call.errors import AnswerNotGenuine
 
@@ -28,10 +29,13 @@ def vault() -> None:
 def hello(person: Annotated[str, typer.Option("--as", help="A demo person of the city's offices.")]) -> None:
     """Seal a request, send it through the backend, open the vault's answer and print it."""
     stack = place.existing()
-    place.person(stack.home, person)
+    if place.person(stack.home, person)["realm"] != OFFICIALS:
+        raise StackError("vault", f"{person} is no official", "choose minh, thao, quang or another official")
     try:
         answer = asyncio.run(_hello(stack, person))
-    except (ApiRefused, VaultSaidNo) as error:
+    except ApiRefused as error:
+        raise StackError("edge", f"not passed on: {error}", "./ioc logs edge; ./ioc logs api") from error
+    except VaultSaidNo as error:
         raise StackError("vault", f"not answered: {error}", "./ioc status; ./ioc logs vault") from error
     except (AnswerNotGenuine, KeysetRefused) as error:
         raise StackError(

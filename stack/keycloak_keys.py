@@ -18,14 +18,17 @@ from recovery.repository import moment, stamp
 from stack.errors import StackError
 from stack.secret_files import password
 
-REALMS = ("ihanoi", "hanoi-ioc")
+REALMS = ("ihanoi", "hanoi-ioc", "master")
+"""The last one is of Keycloak's own administrators."""
 _PROVIDER_TYPE = "org.keycloak.keys.KeyProvider"
 # What signs tokens for others, what signs those that Keycloak alone reads (refresh tokens, links in letters),
-# what encrypts its cookies.
+# what encrypts its cookies; RSA keys are there by default, and Keycloak takes what they sign.
 _GENERATED: dict[str, dict[str, list[str]]] = {
     "ecdsa-generated": {"ecdsaEllipticCurveKey": ["P-256"]},
     "hmac-generated": {"algorithm": ["HS512"], "secretSize": ["128"]},
     "aes-generated": {"secretSize": ["16"]},
+    "rsa-generated": {"keySize": ["2048"]},
+    "rsa-enc-generated": {"keySize": ["2048"], "algorithm": ["RSA-OAEP"]},
 }
 _LIVES = (
     "ssoSessionMaxLifespan",
@@ -61,7 +64,10 @@ class KeycloakKeys:
         """New keys of higher priority sign; what the old ones signed is accepted while those are there."""
         with self._administrator() as http:
             parent = _json(http.get(f"/admin/realms/{realm}"))["id"]
+            there = {one["providerId"] for one in _keys(http, realm)}
             for provider, config in _GENERATED.items():
+                if provider not in there:
+                    continue
                 component = {
                     "name": f"{provider}-{stamp(datetime.now(UTC))}",
                     "providerId": provider,
@@ -138,7 +144,7 @@ def jwks(key_files: Iterable[Path]) -> str:
 def _retired(http: httpx.Client, realm: str) -> list[RetiredKey]:
     document = _json(http.get(f"/admin/realms/{realm}"))
     life = timedelta(seconds=max(document.get(name, 0) for name in _LIVES))
-    components = _json(http.get(f"/admin/realms/{realm}/components", params={"type": _PROVIDER_TYPE}))
+    components = _keys(http, realm)
     retired = []
     for provider in _GENERATED:
         found = [one for one in components if one["providerId"] == provider]
@@ -147,6 +153,11 @@ def _retired(http: httpx.Client, realm: str) -> list[RetiredKey]:
             made = moment(newer["name"].removeprefix(f"{provider}-"))
             retired.append(RetiredKey(realm, old["name"], old["id"], made + life))
     return retired
+
+
+def _keys(http: httpx.Client, realm: str) -> list[Json]:
+    found: list[Json] = _json(http.get(f"/admin/realms/{realm}/components", params={"type": _PROVIDER_TYPE}))
+    return found
 
 
 def _json(answer: httpx.Response) -> Any:

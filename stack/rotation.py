@@ -188,7 +188,11 @@ class Rotation:
         if name == "queue-keys":
             return self._forget_queue_keys(self._old_queue_keys())
         if name == "realm-keys":
-            return self._forget_realm_keys(self.stack.keycloak_keys.retired())
+            # Who has a key set remembers it for minutes.
+            return [
+                *self._forget_realm_keys(self.stack.keycloak_keys.retired()),
+                *(Step(f"{one} forgets them", self.reloader(one)) for one in ("api", "vault")),
+            ]
         return [
             Step(f"The old {name} is removed", partial(self._remove_old, name)),
             *(Step(f"{one} takes it no more", self.reloader(one)) for one in SHARED_KEYS[name].readers),
