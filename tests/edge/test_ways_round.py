@@ -38,6 +38,7 @@ OWN_WALLS = {
     "tests/edge/test_behind.py": "that nobody goes past the edge",
     "tests/graphql_schema/conftest.py": "what the route takes passes an edge as well",
     "tests/graphql_schema/test_identity.py": "a header twice, which httpx's test client folds into one",
+    "tests/graphql_schema/test_live_ends.py": "as test_live.py, with an api that can't be asked",
     "tests/graphql_schema/test_live.py": "sockets from inside; scenarios pass the edge",
     "tests/scenarios/test_copies.py": "what two processes of one api count together",
     "tests/scenarios/test_vault.py": "that the vault hears none but the api",
