@@ -114,17 +114,21 @@ class OfficialUpkeep:
     async def disable_idle(self) -> int:
         """Suspend who has not signed in for 45 days, or never took up an invitation; how many.
 
-        Whose suspension fails keeps no other from it; the log says who.
+        Whose suspension fails keeps no other from it; the log says who. Raises an ExceptionGroup of these at
+        the end: the job has failed, which is counted.
         """
         idle = Idle(self._today() - IDLE, self._clock.now() - IDLE)
         async with self._database.unscoped() as connection:
             found = (await connection.execute(_IDLE, asdict(idle))).scalars().all()
-        suspended = 0
+        suspended, faults = 0, []
         for official_id in found:
             try:
                 suspended += await self._suspend(official_id, idle)
-            except Exception:
+            except Exception as fault:
                 log.exception("idle_not_suspended", official=str(official_id))
+                faults.append(fault)
+        if faults:
+            raise ExceptionGroup("idle officials were not suspended", faults)
         return suspended
 
     async def make_reviews(self) -> int:
