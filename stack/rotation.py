@@ -4,6 +4,7 @@ What is accepted by others first is made known to them, then used; what was used
 A plan that was broken off is begun again: each step does nothing when it is done.
 """
 
+import contextlib
 import secrets
 import shutil
 import signal
@@ -226,11 +227,12 @@ class Rotation:
 
     def reload_api(self) -> None:
         """New serving processes follow the old ones, which end what is under way. Raises StackError."""
-        identity = self.stack.supervisor.send("api", signal.SIGHUP)
-        main = psutil.Process(identity.pid)
+        main = psutil.Process(self.stack.supervisor.process("api").pid)
+        # Before the signal: a new process may be there at once, and would be waited for as an old one.
         old = {child.pid for child in main.children()}
+        self.stack.supervisor.send("api", signal.SIGHUP)
         until = time.monotonic() + API_SECONDS
-        while old & {child.pid for child in main.children() if child.status() != psutil.STATUS_ZOMBIE}:
+        while old & _alive_children(main):
             if time.monotonic() > until:
                 raise StackError(
                     "api", "an old process still serves", "read its log", self.stack.home.log("api")
@@ -247,6 +249,15 @@ class Rotation:
     def _renew_certificates(self) -> None:
         folder = self.stack.home.folder / "tls"
         certificates.renew(folder)
+
+
+def _alive_children(main: psutil.Process) -> set[int]:
+    alive = set()
+    for child in main.children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended since
+            if child.status() != psutil.STATUS_ZOMBIE:
+                alive.add(child.pid)
+    return alive
 
 
 def login_roles(cluster: PostgresCluster) -> list[str]:

@@ -158,13 +158,16 @@ class Supervisor:
             (self.home.folder / "run" / "stopping").unlink(missing_ok=True)
         self.wait_ready(part)
 
-    def send(self, name: str, number: signal.Signals) -> ProcessIdentity:
-        """Signal a running part; who it is. Raises StackError."""
+    def process(self, name: str) -> ProcessIdentity:
+        """A running part's process. Raises StackError."""
         for one in self.running():
             if one.name == name and one.identity.is_alive():
-                one.identity.send(number)
                 return one.identity
         raise StackError(name, "it does not run", "./ioc up")
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Signal a running part. Raises StackError."""
+        self.process(name).send(number)
 
     def watch(self) -> None:
         """Return when the parts were stopped by `./ioc down`; raises StackError when one dies by itself."""

@@ -1,9 +1,11 @@
 """Parts are started, watched and stopped; nobody else's process is."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +90,7 @@ def test_stop_spares_a_process_that_got_a_dead_parts_pid(supervisor: Supervisor,
     supervisor.start(_part("gone"))
     supervisor.running()[0].identity.send(signal.SIGKILL)
     state = home.folder / "run" / "parts.json"
+    time.sleep(2 / os.sysconf("SC_CLK_TCK"))  # no two processes of one pid start in the same tick
     with subprocess.Popen(["sleep", "60"]) as stranger:
         [entry] = json.loads(state.read_text())
         state.write_text(json.dumps([{**entry, "pid": stranger.pid}]))
