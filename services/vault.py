@@ -42,7 +42,7 @@ from services.serving import DRAIN, Serving, drain_before_stop
 from services.vault_routes import vault_routes
 from vault.call.door import PATH, CallDoor
 from vault.call.nonces import Nonces
-from vault.call.operations import Operations
+from vault.call.operations import GREETING, Operations
 from vault.call.request_keys import RequestKeys
 
 SETTINGS_VARIABLE = "IOC_VAULT_SETTINGS"
@@ -119,7 +119,7 @@ def door_of(
         ),
         nonces=Nonces(read_secret(settings.keys.nonce_key_file)),
         keys=request_keys_of(settings.keys),
-        operations=Operations(),
+        operations=Operations(GREETING),
         database=database,
         clock=clock,
         random_bytes=secrets.token_bytes,

@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,7 @@ from tests.vault.parts import NOW, URL, Call, Device
 from vault.call import answer, octets, request
 from vault.call.door import CallDoor
 from vault.call.nonces import Nonces
-from vault.call.operations import Operations
+from vault.call.operations import GREETING, Operation, Operations
 from vault.call.request_keys import RequestKeys
 
 
@@ -88,8 +89,8 @@ class Rig:
     counted: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, vault: Database) -> "Rig":
-        """A door on this database."""
+    def of(cls, vault: Database, *features: Mapping[str, Operation]) -> "Rig":
+        """A door on this database, with the operations of `features` beside the greeting."""
         clock, keycloak, counted = Clock(), Keycloak(), Counter[str]()
         recorder = AuditRecorder(
             service="ioc-vault",
@@ -107,7 +108,7 @@ class Rig:
             sessions=keycloak,
             nonces=nonces,
             keys=keys,
-            operations=Operations(),
+            operations=Operations(GREETING, *features),
             database=database,
             clock=clock,
             random_bytes=secrets.token_bytes,
@@ -137,10 +138,14 @@ class Rig:
         origin = Origin(str(new_uuid()), "10.0.0.0")
         return await self.door.call(frame, [f"DPoP {device.token}"], [proof], origin)
 
-    async def hello(self, device: Device, jti: str) -> dict[str, Any]:
+    async def ask(self, device: Device, jti: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """What the device reads."""
-        call, proof = self.sealed(device, jti)
+        call, proof = self.sealed(device, jti, {"operation": operation, "parameters": parameters})
         return answer.unseal(await self.pass_on(device, call.frame, proof), call.answer_key, call.frame)
+
+    async def hello(self, device: Device, jti: str) -> dict[str, Any]:
+        """What the device reads when it greets."""
+        return await self.ask(device, jti, "hello")
 
     def events(self) -> list[dict[str, Any]]:
         """The lines of the vault's log so far, in their order."""

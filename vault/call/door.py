@@ -1,6 +1,7 @@
 """One call from end to end: token, proof, session, seal; its event; then the operation; the sealed answer."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from foundation.clock import Clock
 from foundation.database.database import Database
+from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import Refusal
 from foundation.identity.authenticator import credentials_of
 from foundation.identity.challenges import IdentityRefusal, IdentityUnavailable
@@ -24,7 +26,7 @@ from vault.call import answer, octets, request
 from vault.call.errors import TooLarge, Unauthenticated, Unavailable, VaultRefusal
 from vault.call.nonces import Nonces
 from vault.call.octets import LARGEST_REQUEST, Malformed
-from vault.call.operations import Asked, InvalidRequest, Operations
+from vault.call.operations import Answer, Asked, InvalidRequest, Operation, Operations
 from vault.call.proofs import verify_call
 from vault.call.request import Binding, Opened
 from vault.call.request_keys import RequestKeys
@@ -38,6 +40,10 @@ _USE = text("INSERT INTO calls.proof (jkt, jti) VALUES (:jkt, :jti)")
 _AWAY = (OSError, TimeoutError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger()
+
+
+class _UsedProof(Exception):
+    """No Refusal: the unit of work would record it."""
 
 
 class Tokens(Protocol):
@@ -123,24 +129,51 @@ class CallDoor:
             operation.check(parameters)
         except Refusal as refusal:
             await self._keep(principal, proof, intent, refusal)
-            return {"problem": {"code": refusal.code}}
-        await self._keep(principal, proof, intent, None)
-        return {"result": await operation.run(Asked(principal, parameters, self._now()))}
+            return _problem(refusal)
+        asked = Asked(principal, parameters, opened.operation_id, self._now())
+        said = await self._run(proof, operation, asked)
+        if isinstance(said, Refusal):
+            await self._keep(principal, proof, intent, said)
+            return _problem(said)
+        try:
+            return {"result": await said()}
+        except Refusal as refusal:
+            await self._keep(principal, None, intent, refusal)
+            return _problem(refusal)
+
+    async def _run(self, proof: Proof, operation: Operation, asked: Asked) -> Answer | Refusal:
+        """The operation in the transaction that uses the proof up; of a refusal nothing stays."""
+        async with (
+            self._kept_apart(asked.principal),
+            self.database.unit_of_work(asked.principal, operation.intent) as work,
+        ):
+            await _use_up(work, asked.principal.session.jkt, proof)
+            try:
+                said = await operation.run(asked, work)
+            except Refusal as refusal:
+                return refusal
+            await work.commit()
+        return said
 
     async def _keep(
-        self, principal: OfficialPrincipal, proof: Proof, intent: AuditEvent, refusal: Refusal | None
+        self, principal: OfficialPrincipal, proof: Proof | None, intent: AuditEvent, refusal: Refusal
     ) -> None:
-        """Use the proof up and record the event, together. Raises Unauthenticated for a used one."""
+        """Record the refusal, and use the proof up with it unless it is. Raises Unauthenticated."""
+        async with (
+            self._kept_apart(principal),
+            self.database.unit_of_work(principal, intent) as work,
+        ):
+            if proof is not None:
+                await _use_up(work, principal.session.jkt, proof)
+            await work.record_refused(intent, refusal)
+            await work.commit()
+
+    @contextlib.asynccontextmanager
+    async def _kept_apart(self, principal: OfficialPrincipal) -> AsyncIterator[None]:
+        """What a transaction may end with, as the refusal that it is. Raises Unauthenticated, Unavailable."""
         try:
-            async with self.database.unit_of_work(principal, intent) as work:
-                await work.connection.execute(_DEVICE, {"jkt": principal.session.jkt})
-                await work.connection.execute(_USE, {"jkt": principal.session.jkt, "jti": proof.jti})
-                if refusal is None:
-                    await work.record(intent)
-                else:
-                    await work.record_refused(intent, refusal)
-                await work.commit()
-        except IntegrityError as error:
+            yield
+        except _UsedProof as error:
             # Counted: who has one proof of a device could else fill the log with it for a minute.
             self.count_refusal(principal.origin, Unauthenticated.code)
             raise Unauthenticated from error
@@ -156,6 +189,18 @@ def principal_of(session: VerifiedSession, origin: Origin) -> OfficialPrincipal:
     """Who calls: (iss, sub) on a device, and nothing more. The vault gives nothing by Keycloak's claims."""
     nobody = UUID(int=0)
     return OfficialPrincipal(origin, session, nobody, 0, session.organisation or "", (), frozenset(), False)
+
+
+async def _use_up(work: UnitOfWork, jkt: str, proof: Proof) -> None:
+    await work.connection.execute(_DEVICE, {"jkt": jkt})
+    try:
+        await work.connection.execute(_USE, {"jkt": jkt, "jti": proof.jti})
+    except IntegrityError as error:
+        raise _UsedProof from error
+
+
+def _problem(refusal: Refusal) -> dict[str, Any]:
+    return {"problem": {"code": refusal.code}}
 
 
 def _value(opened: Opened) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""What can be asked inside a request. So far: whether it opens."""
+"""What can be asked inside a request: each feature offers operations by name."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
+from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import Refusal
 from foundation.identity.principal import OfficialPrincipal
 from foundation.recording import Activity, AuditEvent
@@ -26,23 +27,33 @@ class UnknownOperation(Refusal):
     en = "The vault has no such operation. Please update the app."
 
 
+Answer = Callable[[], Awaitable[dict[str, Any]]]
+"""Makes what is said, after the commit: nothing is decrypted before its event is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One call, opened: who asks, with which parameters, at which moment."""
 
     principal: OfficialPrincipal
     parameters: dict[str, Any]
+    operation_id: bytes
+    """16 octets; a write that comes again under the same one is the same write."""
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation by its event, which is kept after `check` and before `run` reads anything."""
+    """One operation, and what a refusal of it is recorded as."""
 
     intent: AuditEvent
     check: Callable[[dict[str, Any]], None]
     """Raises InvalidRequest for parameters that the operation does not have."""
-    run: Callable[[Asked], Awaitable[dict[str, Any]]]
+    run: Callable[[Asked, UnitOfWork], Awaitable[Answer]]
+    """In the transaction that uses the proof up. It records its event, and does not commit: the door does.
+
+    A Refusal undoes everything and is recorded with the proof, and is said sealed.
+    """
 
 
 def none(parameters: dict[str, Any]) -> None:
@@ -51,21 +62,33 @@ def none(parameters: dict[str, Any]) -> None:
         raise InvalidRequest
 
 
-async def hello(asked: Asked) -> dict[str, Any]:
+HELLO = AuditEvent("vault.hello", activity=Activity.READ)
+
+
+async def hello(asked: Asked, work: UnitOfWork) -> Answer:
     """The way there and back: nothing is read, nothing kept but the event."""
-    return {
-        "hello": asked.principal.session.sid[:8],
-        "at": asked.at.isoformat(),
-        "request": asked.principal.origin.request_id,
-    }
+    await work.record(HELLO)
+
+    async def said() -> dict[str, Any]:
+        return {
+            "hello": asked.principal.session.sid[:8],
+            "at": asked.at.isoformat(),
+            "request": asked.principal.origin.request_id,
+        }
+
+    return said
+
+
+GREETING: Mapping[str, Operation] = {"hello": Operation(HELLO, none, hello)}
 
 
 class Operations:
-    """All of them, by name."""
+    """All of them, by name. Raises ValueError when two features have one name."""
 
-    KNOWN: ClassVar[dict[str, Operation]] = {
-        "hello": Operation(AuditEvent("vault.hello", activity=Activity.READ), none, hello)
-    }
+    def __init__(self, *features: Mapping[str, Operation]) -> None:
+        self._known = {name: one for feature in features for name, one in feature.items()}
+        if len(self._known) != sum(map(len, features)):
+            raise ValueError("two operations have one name")
 
     def find(self, value: dict[str, Any]) -> tuple[Operation, dict[str, Any]]:
         """The operation that a request names, and its parameters. Raises InvalidRequest, UnknownOperation."""
@@ -74,7 +97,7 @@ class Operations:
         name, parameters = value["operation"], value["parameters"]
         if not isinstance(name, str) or not isinstance(parameters, dict):
             raise InvalidRequest
-        operation = self.KNOWN.get(name)
+        operation = self._known.get(name)
         if operation is None:
             raise UnknownOperation
         return operation, parameters
