@@ -47,7 +47,10 @@ def list_requests(
     most: Annotated[int, typer.Option("--lines", "-n", min=1)] = 50,
 ) -> None:
     """Requests that wait, the newest first: since when, how often tried, why not done."""
-    for row in _rows(_LIST, all=everything, most=most):
+    found = _rows(_LIST, all=everything, most=most)
+    if not found:
+        typer.echo("No request." if everything else "No request waits. Those that are over: --all")
+    for row in found:
         why = row["code"] or row["fault"] or "-"
         since = row["created_at"].astimezone(HANOI)
         typer.echo(

@@ -28,6 +28,7 @@ def rotate(
     stolen: Annotated[
         bool, typer.Option("--stolen", help="Somebody else has the old key: it is accepted no more, at once.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --stolen: do not ask.")] = False,
 ) -> None:
     """Replace keys, passwords or certificates without an interruption. Without an argument: the list.
 
@@ -50,8 +51,10 @@ def rotate(
         for number, one in enumerate(plans[0](), 1):
             console.print(f"{number}. {one.words}", soft_wrap=True)
         if stolen:
-            console.print("Then every old one is removed and refused.")
+            console.print(f"Then every old one is removed and refused: {FORGEABLE[what]}.")
         return
+    if stolen and not yes:
+        typer.confirm(f"With the old {what} this ends now: {FORGEABLE[what]}. Go on?", abort=True)
     done = 0
     with stack.supervisor.alone():
         for plan in plans:  # what is old is known when the new one is in its place

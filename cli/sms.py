@@ -22,7 +22,10 @@ def sms() -> None:
 @app.command("list")
 def list_messages() -> None:
     """All messages, the oldest first: number, moment, to whom, the beginning."""
-    for number, file in enumerate(messages(place.existing().sms.folder), 1):
+    files = messages(place.existing().sms.folder)
+    if not files:
+        typer.echo("No message was sent yet.")
+    for number, file in enumerate(files, 1):
         message = read(file)
         typer.echo(f"{number:>4}  {moment_of(file):%d.%m. %H:%M:%S}  {message['to']}  {message['text'][:60]}")
 

@@ -70,9 +70,14 @@ CLIENT_READERS = {
     "ioc-directory-cleared": "directory",
 }
 """Our confidential clients at Keycloak, and which process has the key."""
-FORGEABLE = ("opaque-ids", "media-links", "queue-keys", "realm-keys")
-"""With these a thief makes what is accepted: then the old key is dropped at once. Who has a key that seals
-reads what was sealed under it, whether it is dropped or not."""
+FORGEABLE = {
+    "opaque-ids": "every cursor and opaque id that an app holds",
+    "media-links": "every signed link to a photo or document",
+    "queue-keys": "every request to the directory that waits",
+    "realm-keys": "every session at Keycloak: everybody signs in anew",
+}
+"""With these a thief makes what is accepted: then the old key is dropped at once, and with it this ends. Who
+has a key that seals reads what was sealed under it, whether it is dropped or not."""
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,15 @@ def test_one_who_drops_what_leaves_no_old_key_is_told(ioc: Callable[..., Result]
     assert isinstance(ioc("rotate", "passwords", "--stolen").exception, StackError)
 
 
+def test_one_who_drops_a_key_is_asked_first(running_stack: RunningStack, ioc: Callable[..., Result]) -> None:
+    secrets = running_stack.stack.home.folder / "secrets"
+    before = {file.name: file.read_bytes() for file in secrets.iterdir()}
+    asked = ioc("rotate", "queue-keys", "--stolen")  # nobody answers
+    assert asked.exit_code == 1
+    assert "every request to the directory that waits" in " ".join(asked.output.split())
+    assert {file.name: file.read_bytes() for file in secrets.iterdir()} == before
+
+
 def test_command_replaces_and_drops_while_the_system_runs(
     running_stack: RunningStack, ioc: Callable[..., Result]
 ) -> None:
@@ -219,7 +228,7 @@ def test_command_replaces_and_drops_while_the_system_runs(
     before = {file.name: file.read_bytes() for file in secrets.glob("queue-*.pem")}
     shown, done = (
         ioc("rotate", "queue-keys", "--stolen", "--dry-run"),
-        ioc("rotate", "queue-keys", "--stolen"),
+        ioc("rotate", "queue-keys", "--stolen", "--yes"),
     )
     after = {file.name: file.read_bytes() for file in secrets.glob("queue-*.pem")}
     assert (shown.exit_code, done.exit_code) == (0, 0)
