@@ -28,6 +28,10 @@ _WISHES = """
 INSERT INTO notifications.preference (person, person_kind, push, sms, email, changed_at)
 SELECT id, 'citizen', true, 'never', 'never', now() FROM citizens.citizen WHERE issuer = 'killed'
 """
+_CONSENTS = """
+INSERT INTO privacy.consent (id, citizen_id, purpose, text_version, given, at)
+SELECT gen_random_uuid(), id, 'push', 1, true, now() FROM citizens.citizen WHERE issuer = 'killed'
+"""
 _TOKENS = """
 INSERT INTO notifications.push_token
   (id, person, person_kind, iss, sub, sid, jkt, platform, token, registered_at)
@@ -99,7 +103,7 @@ def run_killed(
     superuser.execute("SET search_path = jobs")
     fill(superuser, jobs)
     people = max(jobs // 15, 1)
-    for statement in (_PEOPLE, _WISHES, _TOKENS, _CHANGES, _STEPS, _JOBS):
+    for statement in (_PEOPLE, _WISHES, _CONSENTS, _TOKENS, _CHANGES, _STEPS, _JOBS):
         superuser.execute(statement.encode(), {"jobs": jobs, "people": people} if "%(" in statement else None)
     account, taken, settings = folder / "account.json", folder / "taken.jsonl", folder / "worker.toml"
     url = f"http://127.0.0.1:{port}"

@@ -158,6 +158,11 @@ async def phone_of_lan(journey: Journey) -> str:
     journey.tell("Lan", "wants her phone to be woken, at any hour")
     wish = {"push": True, "sms": "NEVER", "email": "NEVER", "quietHours": None}
     await journey.change("lan", "SetNotificationPreferences", **wish)
+    (push,) = [one for one in await journey.ask_list("lan", "MyConsents") if one["purpose"] == "push"]
+    agreed = await journey.change("lan", "GiveConsent", purpose="push", version=push["version"])
+    journey.claim(
+        "Lan agrees to push, which goes through Google", holds=agreed.get("given") is True, seen=agreed
+    )
     registered = await journey.change("lan", "RegisterPushToken", platform="ANDROID", token=token)
     journey.claim("Lan's phone can be woken", holds=registered.get("platform") == "ANDROID", seen=registered)
     return token

@@ -23,7 +23,6 @@ KIND = "Notice"
 IDEMPOTENCY_KEY = (
     "16–64 ký tự ASCII, mới cho mỗi thao tác. / 16–64 ASCII characters, fresh for each intention."
 )
-_TYPE_OF_KIND = {"report": "Report"}
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
@@ -35,7 +34,8 @@ class InboxItem:
     )
     subject_id: strawberry.ID | None = strawberry.field(
         description="Mã toàn cục của đối tượng, hỏi bằng node; không có nếu là tài khoản. / "
-        "Global id of what changed: ask `node`. None for what is no object, such as the own account."
+        "Global id of what changed: a report's for `node`, a privacy request's as in its list. None for what "
+        "is no object, such as the own account."
     )
     version: int
     at: datetime
@@ -133,13 +133,21 @@ ForgetPushTokenPayload = Annotated[
 ]
 
 
+def _subject_of(context: GraphQLContext, resource: str) -> strawberry.ID | None:
+    kind, _, code = resource.partition(":")
+    match kind:
+        case "report":
+            return strawberry.ID(GlobalIds.of_code("Report", code))
+        case "privacy":
+            return strawberry.ID(context.codecs.global_ids.of_uuid("PrivacyRequest", UUID(code)))
+    return None
+
+
 def _item_of(context: GraphQLContext, item: domain.InboxItem) -> InboxItem:
-    kind, _, code = item.resource.partition(":")
-    type_name = _TYPE_OF_KIND.get(kind)
     return InboxItem(
         id=strawberry.ID(context.codecs.global_ids.of_uuid(KIND, item.id)),
         kind=item.kind,
-        subject_id=None if type_name is None else strawberry.ID(GlobalIds.of_code(type_name, code)),
+        subject_id=_subject_of(context, item.resource),
         version=item.version,
         at=item.at,
         urgent=item.urgent,

@@ -28,6 +28,8 @@ from backend.notifications.heads import HeadNotices
 from backend.notifications.service import NotificationService
 from backend.officials import jobs as official_jobs
 from backend.officials.upkeep import OfficialUpkeep
+from backend.privacy import jobs as privacy_jobs
+from backend.privacy.following import PrivacyFollowing
 from backend.reports import hand_over
 from backend.statistics import jobs as statistics_jobs
 from backend.statistics import publishing
@@ -112,6 +114,7 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     export_jobs.register(app, export_jobs_of(database, policy, clock))
     work_jobs.register(app, work_upkeep_of(database, policy, notifications, clock))
     publishing.register(app, publishing.Publisher(database, policy, clock, new_uuid))
+    privacy_jobs.register(app, PrivacyFollowing(database, policy, notifications, clock, new_uuid))
     ledger_totals.register(app, ledger_totals.MonthTotals(database, policy, clock, new_uuid))
     housekeeping.register(app, settings, database, recorder, clock)
     if settings.media is not None:

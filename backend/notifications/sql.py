@@ -37,12 +37,13 @@ CIRCUMSTANCES = text(
     """
 )
 # What took this delivery already is left out: of a batch that failed in part, the rest alone is sent again.
+# And so is whoever does not agree to push, at this moment.
 TARGETS = text(
     """
     SELECT d.id AS delivery_id, k.id, k.platform, k.token
     FROM notifications.delivery d JOIN notifications.push_token k
       ON k.person = d.recipient AND k.person_kind = d.recipient_kind
-    WHERE d.id = ANY(:ids) AND NOT EXISTS (
+    WHERE d.id = ANY(:ids) AND notifications.may_push(d.recipient, d.recipient_kind) AND NOT EXISTS (
       SELECT FROM notifications.attempt t
       WHERE t.delivery_id = d.id AND t.push_token_id = k.id AND t.outcome IN ('sent', 'refused'))
     ORDER BY d.id, k.registered_at, k.id

@@ -21,6 +21,7 @@ from backend.privacy.types import (
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.idempotent import claim, keep
+from foundation.database.jobs import enqueue
 from foundation.errors import InvalidInput, NotFound, VersionConflict
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import OfficialPrincipal
@@ -30,6 +31,8 @@ from foundation.recording import Activity, AuditEvent
 from foundation.texts import checked_text
 
 MAX_ANSWER = 2_000
+FOLLOW = "privacy.follow"
+"""The job that carries an answer out and tells the asker."""
 LIST = AuditEvent("privacy.list", activity=Activity.READ)
 ANSWER = AuditEvent("privacy.answer")
 REGISTER = AuditEvent("privacy.register", activity=Activity.READ)
@@ -110,6 +113,7 @@ class PrivacyDesk:
             ended = now if given.step in _END else None
             await work.connection.execute(_STEP, {**changed, "id": request, "now": now, "answered_at": ended})
             answered = (await work.connection.execute(REQUEST, {"id": request})).mappings().one()
+            await enqueue(work, FOLLOW, request_id=request)
             await keep(work, idempotency, {})
             await work.record(replace(intent, purpose=given.step.value, policies=policies))
             await work.commit()

@@ -156,6 +156,12 @@ def test_push_opens_its_notices_by_its_id(api: Api, told: Told) -> None:
     assert (notice["kind"], notice["subjectId"]) == ("account.phone", None)
 
 
+def test_notice_of_a_privacy_request_names_it_as_its_list_does(api: Api, told: Told) -> None:
+    told.answers["pushed"] = (InboxItem(ROW_ID, "privacy.done", f"privacy:{ROW_ID}", 3, NOW),)
+    (notice,) = api.run("PushedNotices", {"push": str(PUSH)})["pushedNotices"]
+    assert api.codecs.global_ids.parse_uuid("PrivacyRequest", notice["subjectId"]) == ROW_ID
+
+
 def test_id_of_a_push_that_is_none_is_refused(api: Api, told: Told) -> None:
     answer = api.post('{ pushedNotices(push: "no") { id } }').json()
     assert answer["errors"][0]["extensions"]["code"] == "common.invalid_input"

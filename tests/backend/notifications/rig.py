@@ -16,7 +16,16 @@ from uuid import UUID
 from backend.notifications.inbox import InboxService
 from backend.notifications.push import FcmPush, Outcome
 from backend.notifications.sending import DeliveryService, Ways
-from backend.notifications.types import Notice, Owner, Platform, PushToken, Urgency, kind_of, owner_id
+from backend.notifications.types import (
+    Notice,
+    Owner,
+    Platform,
+    PushToken,
+    RecipientKind,
+    Urgency,
+    kind_of,
+    owner_id,
+)
 from foundation.ids import new_uuid
 from foundation.phones import Phone, PhoneSeal
 from foundation.policy.engine import PolicyEngine
@@ -102,8 +111,19 @@ class Rig:
     ) -> Owner:
         """Somebody on a device of theirs, which can be reached by `token`; signed in and noted."""
         signed_in = self.session(owner, jkt or token)
+        if kind_of(owner) is RecipientKind.CITIZEN:
+            self.agree(owner)
         await self.inbox.register(signed_in, PushToken(platform, token.ljust(16, "_")), key())
         return signed_in
+
+    def agree(self, owner: Owner) -> None:
+        """A citizen agrees to push, or no longer does with the next word."""
+        self.do(
+            "INSERT INTO privacy.consent (id, citizen_id, purpose, text_version, given, at)"
+            " VALUES (uuidv7(), %s, 'push', 1, true, %s)",
+            owner_id(owner),
+            self.world.clock.now(),
+        )
 
     def session(self, owner: Owner, device: str) -> Owner:
         """A session of somebody on a device, as the door notes it."""

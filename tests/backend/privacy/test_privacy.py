@@ -1,76 +1,22 @@
 """Consents and requests of data subjects: each one's own, in the law's time, answered by one officer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from backend.privacy.desk import PrivacyDesk
 from backend.privacy.errors import AlreadyOpen, OldText, WrongStep
-from backend.privacy.service import PrivacyService
-from backend.privacy.types import Answer, Ground, PrivacyRequest, RequestKind, RequestState, Step
+from backend.privacy.types import Answer, Ground, RequestKind, RequestState, Step
 from foundation.errors import Forbidden, IdempotencyMismatch, InvalidInput, NotFound, VersionConflict
-from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
 from foundation.ids import new_uuid
 from foundation.paging import PageRequest
-from foundation.policy.engine import PolicyEngine
 from foundation.recording import AuditEvent
-from tests.backend.world import CITY, NOON, POLICIES, World, connect, key
-from tests.conftest import Database
+from tests.backend.privacy.rig import Rig
+from tests.backend.world import NOON, key
 
 PAGE = PageRequest(20)
-
-
-@dataclass
-class Rig:
-    """Both sides of the feature, and who has which duty."""
-
-    world: World
-    database: Database
-    mine: PrivacyService
-    desk: PrivacyDesk
-
-    async def citizen(self, subject: str = "lan") -> CitizenPrincipal:
-        """A citizen at aal2."""
-        found = await self.world.citizen(subject)
-        return replace(found, session=replace(found.session, acr="aal2"))
-
-    async def officer(self) -> OfficialPrincipal:
-        """Son, who administers people, with the data-protection officer's duty on top."""
-        self.rows(
-            "INSERT INTO tenancy.duty (id, official_id, unit_id, kind, from_day)"
-            " SELECT %s, o.id, u.id, 'data_protection', date '2026-01-01'"
-            " FROM tenancy.official o, tenancy.unit u"
-            " WHERE o.subject = '00000000-0000-4000-8000-000000000008' AND u.code = %s",
-            new_uuid(),
-            CITY,
-        )
-        return await self.world.official("son")
-
-    async def asked(self, kind: RequestKind = RequestKind.VIEW, subject: str = "lan") -> PrivacyRequest:
-        """A fresh request."""
-        return await self.mine.ask(await self.citizen(subject), kind, "Xin bản sao.", key())
-
-    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """As a superuser sees it."""
-        with connect(self.database.settings(self.database.superuser)) as superuser:
-            cursor = superuser.execute(query.encode(), values)
-            return [] if cursor.description is None else cursor.fetchall()
-
-
-@pytest.fixture
-def rig(world: World, database: Database) -> Rig:
-    """The services on the tests' world."""
-    policy = PolicyEngine.load(POLICIES)
-    return Rig(
-        world,
-        database,
-        PrivacyService(world.database, policy, world.clock, new_uuid),
-        PrivacyDesk(world.database, policy, world.clock),
-    )
 
 
 async def given(rig: Rig, subject: str = "lan") -> dict[str, bool]:
