@@ -345,18 +345,24 @@ class MailSettings(Section, frozen=True):
     seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
 
 
-class ContactSettings(Section, frozen=True):
-    """The backend's OpenBao, which seals people's contacts (docs/decisions/0039-contact.md)."""
+class OpenBaoSettings(Section, frozen=True):
+    """How a process calls an OpenBao, as one role of it."""
 
     url: Annotated[str, msgspec.Meta(pattern=r"^https://[!-~]{4,200}$")]
     ca_file: Path
     certificate_file: Path
-    """Who we are: a certificate of the authority that signs for OpenBao's callers alone."""
+    """Who we are: a certificate of the authority that signs for this OpenBao's callers alone."""
     key_file: Path
-    role: str = "api"
-    key: str = "contact"
+    role: str
     seconds: Annotated[float, msgspec.Meta(gt=0, le=30)] = 2.0
     """The longest silence."""
+
+
+class ContactSettings(OpenBaoSettings, frozen=True):
+    """The backend's OpenBao, which seals people's contacts (docs/decisions/0039-contact.md)."""
+
+    role: str = "api"
+    key: str = "contact"
 
 
 class ApiSettings(Section, frozen=True):
@@ -572,6 +578,19 @@ class VaultKeysSettings(Section, frozen=True):
     """The keyset key's certificate: a note that both roots signed."""
 
 
+class KeyringSettings(Section, frozen=True):
+    """The vault's own OpenBao, by two roles (docs/decisions/0052-keyring.md)."""
+
+    serve: OpenBaoSettings
+    """Keys of the classes but `restricted`, of request keys' seeds and of small secrets."""
+    restricted: OpenBaoSettings
+    """The class `restricted`: another certificate, so another token."""
+
+    def __post_init__(self) -> None:
+        if self.serve.certificate_file == self.restricted.certificate_file:
+            raise ValueError("`restricted` has a certificate of its own: keyring.restricted.certificate_file")
+
+
 class VaultSettings(Section, frozen=True):
     """services/vault.py."""
 
@@ -582,6 +601,7 @@ class VaultSettings(Section, frozen=True):
     database: DatabaseSettings
     identity: VaultIdentitySettings
     keys: VaultKeysSettings
+    keyring: KeyringSettings
     audit: AuditSettings
     operations: OperationsSettings | None = None
     tracing: TracingSettings | None = None

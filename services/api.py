@@ -167,7 +167,7 @@ def parts_of(settings: ApiSettings, clock: Clock | None = None) -> Parts:
         watch=ClockWatch(clock, probes.moment(lambda: database.pool)),
         health=Health("api"),
         keys=PhoneKeys.of(settings.phones),
-        transit=None if settings.contact is None else Transit(settings.contact),
+        transit=None if settings.contact is None else Transit.of(settings.contact),
         vault=vault_gateway_of(settings.vault),
     )
 

@@ -8,8 +8,9 @@ from foundation.database.database import Database
 from foundation.health import Probe, Unready
 from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
+from foundation.sealing.bao import SealingUnavailable
 from foundation.sealing.envelope import Envelopes
-from foundation.sealing.transit import SealingUnavailable, Transit
+from foundation.sealing.transit import Transit
 
 
 def contacts_of(

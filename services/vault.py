@@ -28,7 +28,7 @@ from foundation import logs
 from foundation.clock import Clock, SystemClock
 from foundation.clock_watch import ClockWatch
 from foundation.database.database import Database
-from foundation.health import Health
+from foundation.health import Health, Probe, Unready
 from foundation.identity.authenticator import keycloak_http
 from foundation.identity.client_assertion import ClientAssertion
 from foundation.identity.introspection import Introspector
@@ -44,6 +44,8 @@ from vault.call.door import PATH, CallDoor
 from vault.call.nonces import Nonces
 from vault.call.operations import GREETING, Operations
 from vault.call.request_keys import RequestKeys
+from vault.keyring.errors import KeyringUnavailable
+from vault.keyring.service import Keyring
 
 SETTINGS_VARIABLE = "IOC_VAULT_SETTINGS"
 BACKLOG = 256
@@ -68,6 +70,7 @@ class Parts:
     http: httpx.AsyncClient
     watch: ClockWatch
     health: Health
+    keyring: Keyring
     door: CallDoor
 
 
@@ -93,6 +96,7 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
         http=http,
         watch=ClockWatch(clock, probes.moment(lambda: database.pool)),
         health=Health("vault"),
+        keyring=Keyring(settings.keyring, settings.database, secrets.token_bytes),
         door=door_of(settings, clock, recorder, database, http),
     )
 
@@ -137,13 +141,26 @@ def request_keys_of(settings: VaultKeysSettings) -> RequestKeys:
 
 
 def health_of(parts: Parts) -> Health:
-    """Everything is needed: without its log or Keycloak's word the vault opens nothing."""
+    """Everything is needed: without its log, Keycloak's word or its keys the vault opens nothing."""
     health = parts.health
     health.add("database", probes.database(lambda: parts.database.pool))
     needed = probes.head(probes.MIGRATIONS / "vault")
     health.add("migrations", probes.migrated(lambda: parts.database.pool, needed))
     health.add("keycloak", probes.keycloak(lambda: parts.http, parts.settings.identity.officials.issuer))
+    health.add("openbao", keys_open(parts.keyring))
     return health
+
+
+def keys_open(keyring: Keyring) -> Probe:
+    """The vault's own OpenBao is open to both roles."""
+
+    async def probe() -> None:
+        try:
+            await keyring.check()
+        except KeyringUnavailable as error:
+            raise Unready("openbao") from error
+
+    return probe
 
 
 async def upkeep(parts: Parts) -> None:
@@ -184,6 +201,7 @@ async def running(parts: Parts) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await parts.http.aclose()
+        await parts.keyring.close()
         await parts.database.close()
         log.info("vault_stopped")
 

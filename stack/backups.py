@@ -32,8 +32,9 @@ def repository_of(folder: Path, key_file: Path) -> Repository:
 def back_up(stack: EmbeddedStack) -> Manifest:
     """Take a backup of the running system. Raises StackError."""
     repository = repository_of(stack.home.repository, stack.home.backup_key)
-    with stack.step("Snapshot of OpenBao"):
-        stack.openbao.take_snapshot()
+    with stack.step("Snapshots of both OpenBaos"):
+        for openbao in stack.openbaos:
+            openbao.take_snapshot()
     source = Source(
         clusters={one.name: one.settings(one.backup_role, "postgres", 1) for one in stack.clusters},
         programs=Programs(binaries(stack.backend.account)),

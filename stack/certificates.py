@@ -16,6 +16,8 @@ RELAY_NAME = "relay.backend.ioc.internal"
 EDGE_NAME = "edge.ioc.internal"
 API_NAME = "api.backend.ioc.internal"
 OPENBAO_ADMINISTRATOR_NAME = "openbao-administrator.backend.ioc.internal"
+KEYRING_ROLES = ("serve", "serve-restricted", "rotate", "destroy", "administrator")
+"""Of the vault's OpenBao, each with a certificate of its own."""
 _AUTHORITY_LIFE = timedelta(days=3650)
 _LIFE = timedelta(days=397)
 _RENEW_BEFORE = timedelta(days=30)
@@ -142,6 +144,17 @@ class Certificates:
     """Of the way from the api to the vault, both ends, and of nothing else."""
     vault: Pair
     vault_client: Pair
+    keyring: Pair
+    """The vault's OpenBao."""
+    keyring_callers: Path
+    """The authority of those who may call it."""
+    keyring_clients: dict[str, Pair]
+    """By role."""
+
+
+def keyring_name(role: str) -> str:
+    """The name in the certificate of a role at the vault's OpenBao."""
+    return f"{role}.keyring.vault.ioc.internal"
 
 
 def renew(folder: Path) -> Certificates:
@@ -156,11 +169,15 @@ def ensure(folder: Path, *, anew: bool = False) -> Certificates:
     callers = Authority(folder, "callers-ca", "HaNoi IOC local CA of the api's callers", anew)
     openbao = Authority(folder, "openbao-ca", "HaNoi IOC local CA of OpenBao's callers", anew)
     vault = Authority(folder, "vault-ca", "HaNoi IOC local CA between api and vault", anew)
+    keyring = Authority(
+        folder, "keyring-ca", "HaNoi IOC local CA of the callers of the vault's OpenBao", anew
+    )
     servers.ensure()
     soc.ensure()
     callers.ensure()
     openbao.ensure()
     vault.ensure()
+    keyring.ensure()
     return Certificates(
         authority=servers.certificate,
         soc_authority=soc.certificate,
@@ -181,6 +198,11 @@ def ensure(folder: Path, *, anew: bool = False) -> Certificates:
         vault_authority=vault.certificate,
         vault=vault.server("vault"),
         vault_client=vault.client("vault-client", API_NAME),
+        keyring=servers.server("openbao-vault"),
+        keyring_callers=keyring.certificate,
+        keyring_clients={
+            role: keyring.client(f"keyring-{role}", keyring_name(role)) for role in KEYRING_ROLES
+        },
     )
 
 

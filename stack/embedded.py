@@ -21,7 +21,7 @@ from stack.keycloak import ROLE as KEYCLOAK_ROLE
 from stack.keycloak import Distribution, Keycloak, cache_folder, is_here
 from stack.keycloak_keys import KeycloakKeys
 from stack.mail import MailDouble
-from stack.openbao import OpenBao
+from stack.openbao import OpenBao, backend_openbao, vault_openbao
 from stack.ports import Ports
 from stack.postgres import PostgresCluster
 from stack.push import FcmDouble
@@ -109,7 +109,17 @@ class EmbeddedStack:
     @cached_property
     def openbao(self) -> OpenBao:
         """What seals contacts."""
-        return OpenBao(self.home, self.ports, self.certificates)
+        return backend_openbao(self.home, self.ports, self.certificates)
+
+    @cached_property
+    def openbao_vault(self) -> OpenBao:
+        """What holds the vault's keys."""
+        return vault_openbao(self.home, self.ports, self.certificates)
+
+    @property
+    def openbaos(self) -> tuple[OpenBao, ...]:
+        """Both, which know nothing of each other."""
+        return self.openbao, self.openbao_vault
 
     @cached_property
     def mail(self) -> MailDouble:
@@ -187,7 +197,8 @@ class EmbeddedStack:
             self.edge.prepare()
             if self.snapshot is not None and self.snapshot.exists():
                 self.snapshot.bring_secrets(self.home)
-            self.openbao.prepare()
+            for openbao in self.openbaos:
+                openbao.prepare()
             self.mail.prepare()
             self.sms.prepare()
             mail = realms.MailServer(port=self.ports.mail)
@@ -214,16 +225,17 @@ class EmbeddedStack:
         clamav = self.clamav.part()
         self.clamav.prepare()
         self.supervisor.launch(clamav)
-        openbao = self.openbao.part()
-        self.supervisor.launch(openbao)
+        for openbao in self.openbaos:
+            self.supervisor.launch(openbao.part())
         with self.step("Databases migrated"):
             self._migrate(self.backend)
             self._migrate(self.vault)
         with self.step("Units, people and duties"):
             self._seed()
-        with self.step("OpenBao"):
-            self.supervisor.wait_ready(openbao)
-            self.openbao.set_up()
+        with self.step("OpenBao: the backend's and the vault's"):
+            for openbao in self.openbaos:
+                self.supervisor.wait_ready(openbao.part())
+                openbao.set_up()
         with self.step("The SOC's receiver"):
             self.supervisor.start(soc)
         with self.step("Doubles of mail, push and SMS"):

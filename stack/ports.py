@@ -37,6 +37,8 @@ class Ports:
     archiver_operations: int
     vault: int
     vault_operations: int
+    openbao_vault: int
+    openbao_vault_cluster: int
 
     def operations(self, service: str) -> int:
         """Where a service of ours answers its operators."""

@@ -216,9 +216,10 @@ class Restore:
                 _move(old, aside / name)
             if new.exists():
                 _move(new, old)
-        if self._home.folder.joinpath("openbao").exists():
-            report.set_aside = aside
-            self.stack.openbao.set_aside(aside)
+        for openbao in self.stack.openbaos:
+            if openbao.data.exists():
+                report.set_aside = aside
+                openbao.set_aside(aside)
         for name in _GONE:
             shutil.rmtree(self._home.folder / name, ignore_errors=True)
 

@@ -119,12 +119,15 @@ class Rotation:
             Step("New keys and certificates", self._renew_certificates),
             Step("edge shows its own", lambda: self.stack.supervisor.send("edge", signal.SIGHUP)),
             Step("api shows its own", self.reload_api),
-            Step("openbao shows its own", lambda: self.stack.supervisor.send("openbao", signal.SIGHUP)),
+            *(self._shown_by(openbao.its.name) for openbao in self.stack.openbaos),
             Step("relay", self.reloader("relay")),
             Step("vault", self.reloader("vault")),
             Step("the SOC's receiver", lambda: self.stack.supervisor.restart(self.stack.soc.part())),
             Step("mail", lambda: self.stack.supervisor.restart(self.stack.mail.part())),
         ]
+
+    def _shown_by(self, openbao: str) -> Step:
+        return Step(f"{openbao} shows its own", lambda: self.stack.supervisor.send(openbao, signal.SIGHUP))
 
     def realm_keys(self) -> list[Step]:
         """New keys sign; the old ones stay, so that what they signed is accepted until it ends."""

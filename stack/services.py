@@ -43,7 +43,7 @@ from stack.clamav import ClamAv
 from stack.home import CONFIGURATION, ROOT, Home
 from stack.keycloak import answers
 from stack.mail import WORKER_USER, MailDouble
-from stack.openbao import OpenBao
+from stack.openbao import backend_openbao, contact_settings, keyring_settings, vault_openbao
 from stack.ports import Ports
 from stack.postgres import PostgresCluster, binaries
 from stack.push import FcmDouble
@@ -255,7 +255,7 @@ class Services:
             channels=self._channels(),
             directory_queue=self._directory_queue("api"),
             phones=self._phones(),
-            contact=OpenBao(self.home, self.ports, self.certificates).settings(),
+            contact=contact_settings(backend_openbao(self.home, self.ports, self.certificates)),
             vault=VaultGatewaySettings(
                 url=self.vault_url,
                 ca_file=self.certificates.vault_authority,
@@ -286,6 +286,7 @@ class Services:
                 introspection=self._client("ioc-vault"),
             ),
             keys=VaultKeys(self.home).settings(),
+            keyring=keyring_settings(vault_openbao(self.home, self.ports, self.certificates)),
             audit=AuditSettings(log="vault"),
             operations=self._operations("vault"),
         )

@@ -101,12 +101,13 @@ def test_networks_are_the_zones() -> None:
         "soc": {"relay", "soc"},
         "vault": {"api", "vault"},
         "vault-identity": {"edge", "vault"},
+        "vault-sealing": {"vault", "openbao-vault"},
     }
 
 
 def test_no_way_leads_out_of_the_inner_zones() -> None:
     inner = {zone for zone, network in COMPOSE["networks"].items() if network.get("internal") is True}
-    assert inner == {"application", "keycloak-data", "sealing", "vault", "vault-identity"}
+    assert inner == {"application", "keycloak-data", "sealing", "vault", "vault-identity", "vault-sealing"}
 
 
 def test_the_edge_alone_is_published() -> None:
@@ -179,6 +180,31 @@ def test_what_opens_backups_is_the_archivers_alone() -> None:
         f"postgres-{cluster}_backup" for cluster in ("backend", "keycloak", "vault")
     }
     assert "media:/srv/media:ro" in archiver["volumes"]
+
+
+def test_certificates_for_the_vaults_keys_are_the_vaults_alone() -> None:
+    holders = {
+        name
+        for name, service in SERVICES.items()
+        if any(secret.startswith("keyring-serve") for secret in secrets_of(service))
+    }
+    assert holders == {"vault"}
+
+
+@pytest.mark.parametrize("name", ["openbao", "openbao-vault"])
+def test_openbaos_configuration_is_its_own_language_alone(name: str) -> None:
+    text = filled(COMPOSE["configs"][name]["content"])
+    assert re.findall(r"^[a-z]\w*", text, re.MULTILINE) == [
+        "ui",
+        "api_addr",
+        "cluster_addr",
+        "storage",
+        "listener",
+        "audit",
+    ]
+    assert re.findall(r"^\[.*", text, re.MULTILINE) == []
+    named = set(re.findall(r"/run/secrets/([^\"]+)", text))
+    assert named == secrets_of(SERVICES[name])
 
 
 def test_nothing_has_a_default() -> None:

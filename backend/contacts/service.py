@@ -21,8 +21,8 @@ from foundation.ids import NewId, parse_report_code
 from foundation.policy.engine import PolicyEngine
 from foundation.policy.entities import Resource
 from foundation.recording import Activity, AuditEvent
+from foundation.sealing.bao import SealingUnavailable
 from foundation.sealing.envelope import Envelope, Envelopes
-from foundation.sealing.transit import SealingUnavailable
 
 PURPOSE = "contact"
 """What envelopes of this feature are bound to, beside the report's code."""

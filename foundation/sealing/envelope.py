@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from foundation.ids import RandomBytes
-from foundation.sealing.transit import NotOpened
+from foundation.sealing.bao import NotOpened
 
 _VERSION = b"\x01"
 _NONCE = 12

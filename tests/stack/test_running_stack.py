@@ -60,6 +60,7 @@ def test_every_part_runs(running_stack: RunningStack) -> None:
         "soc",
         "clamav",
         "openbao",
+        "openbao-vault",
         "mail",
         "fcm",
         "sms",

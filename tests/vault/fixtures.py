@@ -1,6 +1,7 @@
 """The cluster "vault" with a migrated database of each test's own, and a door on it without Keycloak."""
 
 import itertools
+import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -9,11 +10,14 @@ import pytest
 
 from stack.embedded import cluster_part
 from stack.home import ROOT, Home
+from stack.openbao import keyring_settings, vault_openbao
 from stack.postgres import PostgresCluster
 from stack.settings_files import write_settings
 from stack.supervisor import Supervisor
+from tests.openbaos import RunningBao, running_bao
 from tests.parts import Database
 from tests.vault.rig import Rig
+from vault.keyring.service import Keyring
 
 _numbers = itertools.count(1)
 
@@ -56,3 +60,19 @@ async def rig(vault_database: Database) -> AsyncIterator[Rig]:
     await rig.database.open()
     yield rig
     await rig.database.close()
+
+
+@pytest.fixture(scope="session")
+def keyring_bao() -> Iterator[RunningBao]:
+    """The vault's own OpenBao, one for all tests of a run: nobody disturbs it."""
+    with running_bao(vault_openbao) as running:
+        yield running
+
+
+@pytest.fixture
+async def keyring(keyring_bao: RunningBao, vault_database: Database) -> AsyncIterator[Keyring]:
+    """The vault's keys, on the real OpenBao and a database of the test's own."""
+    settings = keyring_settings(keyring_bao.bao)
+    keyring = Keyring(settings, vault_database.settings("vault_app"), secrets.token_bytes)
+    yield keyring
+    await keyring.close()

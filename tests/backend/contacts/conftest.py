@@ -1,10 +1,8 @@
 """Contacts on the tests' world, with a real OpenBao."""
 
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,47 +12,17 @@ from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
 from foundation.sealing.envelope import Envelopes
 from foundation.sealing.transit import Transit
-from stack import certificates
-from stack.home import Home
-from stack.openbao import OpenBao
-from stack.ports import Ports
-from stack.supervisor import Supervisor
+from stack.openbao import backend_openbao, contact_settings
 from tests.backend.world import POLICIES, World, connect
 from tests.conftest import Database
-
-
-@dataclass(frozen=True)
-class RunningBao:
-    """An OpenBao of its own home."""
-
-    bao: OpenBao
-    supervisor: Supervisor
-
-    def start(self) -> None:
-        """Start it and make it ready."""
-        self.bao.prepare()
-        self.supervisor.start(self.bao.part())
-        self.bao.set_up()
-
-
-def bao_in(folder: Path) -> RunningBao:
-    """An OpenBao in a folder, not started."""
-    home = Home(folder)
-    home.prepare()
-    bao = OpenBao(home, Ports.unused(), certificates.ensure(folder / "tls"))
-    return RunningBao(bao, Supervisor(home, die_with_us=True))
+from tests.openbaos import RunningBao, running_bao
 
 
 @pytest.fixture(scope="session")
 def openbao() -> Iterator[RunningBao]:
     """One for all tests of a run."""
-    with tempfile.TemporaryDirectory(prefix="ioc-bao-") as folder:
-        running = bao_in(Path(folder))
-        try:
-            running.start()
-            yield running
-        finally:
-            running.supervisor.stop()
+    with running_bao(backend_openbao) as running:
+        yield running
 
 
 @dataclass
@@ -100,7 +68,7 @@ class Rig:
 @pytest.fixture
 async def rig(world: World, database: Database, openbao: RunningBao) -> AsyncIterator[Rig]:
     """Contacts."""
-    transit = Transit(openbao.bao.settings())
+    transit = Transit.of(contact_settings(openbao.bao))
     rig = Rig(world, database, None, transit)  # type: ignore[arg-type]  # made in the next line
     rig.service = rig.with_keys(transit)
     yield rig

@@ -7,7 +7,7 @@ from backend.contacts.types import Contact, Given, NameShown, Purpose
 from foundation.errors import Forbidden, IdempotencyMismatch, InvalidInput, NotFound
 from foundation.idempotency import Idempotency
 from foundation.recording import AuditEvent
-from foundation.sealing.transit import NotOpened, SealingUnavailable
+from foundation.sealing.bao import NotOpened, SealingUnavailable
 from tests.backend.contacts.conftest import Rig
 from tests.backend.world import CONSTRUCTION, key
 

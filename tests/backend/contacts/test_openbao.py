@@ -10,10 +10,13 @@ import httpx
 import msgspec
 import pytest
 
+from foundation.sealing import bao as baos
 from foundation.sealing import transit as transits
+from foundation.sealing.bao import NotOpened, SealingUnavailable
 from foundation.sealing.envelope import Envelope, Envelopes
-from foundation.sealing.transit import NotOpened, SealingUnavailable, Transit
-from tests.backend.contacts.conftest import RunningBao, bao_in
+from foundation.sealing.transit import Transit
+from stack.openbao import backend_openbao, contact_settings
+from tests.openbaos import RunningBao, bao_in
 
 TEXT = "Nguyễn Thị Lan".encode()
 
@@ -25,7 +28,7 @@ def envelopes(transit: Transit, purpose: str = "contact") -> Envelopes:
 
 def client_of(openbao: RunningBao, *, shows: bool = True) -> httpx.Client:
     """A client with the api's certificate, or with none."""
-    settings = openbao.bao.settings()
+    settings = contact_settings(openbao.bao)
     context = ssl.create_default_context(cafile=str(settings.ca_file))
     if shows:
         context.load_cert_chain(settings.certificate_file, settings.key_file)
@@ -38,7 +41,7 @@ def token_of(client: httpx.Client, role: str = "api") -> httpx.Response:
 
 
 async def test_batch_longer_than_a_call_comes_back_in_order(openbao: RunningBao) -> None:
-    transit = Transit(openbao.bao.settings())
+    transit = Transit.of(contact_settings(openbao.bao))
     items = [(f"{number}".encode(), b"one") for number in range(transits.BATCH + 5)]
     sealed = await transit.encrypt(items)
     opened = await transit.decrypt([(one, b"one") for one in sealed])
@@ -47,7 +50,7 @@ async def test_batch_longer_than_a_call_comes_back_in_order(openbao: RunningBao)
 
 
 async def test_every_changed_part_of_an_envelope_is_refused(openbao: RunningBao) -> None:
-    transit = Transit(openbao.bao.settings())
+    transit = Transit.of(contact_settings(openbao.bao))
     kept = await envelopes(transit).seal(TEXT, "A")
     assert await envelopes(transit).open(kept, "A") == TEXT
     with pytest.raises(NotOpened):
@@ -92,7 +95,7 @@ def test_api_may_do_nothing_but_seal_and_open(
 
 def test_administrator_opens_nothing(openbao: RunningBao) -> None:
     pair = openbao.bao.certificates.openbao_administrator
-    settings = openbao.bao.settings()
+    settings = contact_settings(openbao.bao)
     context = ssl.create_default_context(cafile=str(settings.ca_file))
     context.load_cert_chain(pair.certificate, pair.key)
     with httpx.Client(base_url=settings.url, verify=context, trust_env=False) as client:
@@ -123,9 +126,9 @@ def test_root_token_is_gone_and_secrets_stay_out_of_the_audit_file(openbao: Runn
 
 
 async def test_revoked_token_is_replaced_without_anybody_noticing(openbao: RunningBao) -> None:
-    transit = Transit(openbao.bao.settings())
+    transit = Transit.of(contact_settings(openbao.bao))
     (sealed,) = await transit.encrypt([(b"a", b"one")])
-    session = transit._session
+    session = transit.bao.session
     assert session is not None
     await session.http.post("/v1/auth/token/revoke-self", headers={"X-Vault-Token": session.token})
     session.token = "s.no-token-of-anybody"
@@ -135,51 +138,51 @@ async def test_revoked_token_is_replaced_without_anybody_noticing(openbao: Runni
 
 async def test_token_is_renewed_when_half_of_its_time_is_over(openbao: RunningBao) -> None:
     now = [0.0]
-    transit = Transit(openbao.bao.settings(), lambda: now[0])
+    transit = Transit.of(contact_settings(openbao.bao), lambda: now[0])
     (sealed,) = await transit.encrypt([(b"a", b"one")])
-    first = transit._session
+    first = transit.bao.session
     assert first is not None
     now[0] = 1_801.0
     assert await transit.decrypt([(sealed, b"one")]) == [b"a"]
-    assert transit._session is first
+    assert transit.bao.session is first
     assert first.renew_at == pytest.approx(3_601.0, abs=5)
     await transit.close()
 
 
 async def test_circuit_opens_after_three_faults_and_closes_again(openbao: RunningBao) -> None:
     now, calls = [0.0], []
-    settings = msgspec.structs.replace(openbao.bao.settings(), url="https://localhost:1")
-    transit = Transit(settings, lambda: now[0])
-    enter = transit._log_in
+    settings = msgspec.structs.replace(contact_settings(openbao.bao), url="https://localhost:1")
+    transit = Transit.of(settings, lambda: now[0])
+    enter = transit.bao._log_in
 
     async def counted() -> object:
         calls.append(1)
         return await enter()
 
-    transit._log_in = counted  # type: ignore[method-assign,assignment]  # counts what goes out
+    transit.bao._log_in = counted  # type: ignore[method-assign,assignment]  # counts what goes out
     for _ in range(10):
         with pytest.raises(SealingUnavailable):
             await transit.encrypt([(b"a", b"one")])
-    assert len(calls) == transits.FAILURES
-    now[0] = transits.OPEN_SECONDS + 1
-    transit._settings = openbao.bao.settings()
+    assert len(calls) == baos.FAILURES
+    now[0] = baos.OPEN_SECONDS + 1
+    transit.bao.settings = contact_settings(openbao.bao)
     assert len(await transit.encrypt([(b"a", b"one")])) == 1
     await asyncio.gather(*(transit.encrypt([(b"a", b"one")]) for _ in range(5)))
     await transit.close()
 
 
 async def test_snapshot_and_seal_open_contacts_on_another_machine(openbao: RunningBao) -> None:
-    transit = Transit(openbao.bao.settings())
+    transit = Transit.of(contact_settings(openbao.bao))
     kept = await envelopes(transit).seal(TEXT, "A")
     await transit.close()
     openbao.bao.take_snapshot()
     with tempfile.TemporaryDirectory(prefix="ioc-bao-") as folder:
         for name in ("secrets", "tls", "openbao-snapshot"):
             shutil.copytree(openbao.bao.home.folder / name, Path(folder) / name)
-        other = bao_in(Path(folder))
+        other = bao_in(Path(folder), backend_openbao)
         try:
             other.start()
-            transit = Transit(other.bao.settings())
+            transit = Transit.of(contact_settings(other.bao))
             found = await envelopes(transit).open(kept, "A")
             await transit.close()
         finally:
