@@ -591,6 +591,23 @@ class KeyringSettings(Section, frozen=True):
             raise ValueError("`restricted` has a certificate of its own: keyring.restricted.certificate_file")
 
 
+DAY_SECONDS = 86_400
+
+
+class AuthoritySettings(Section, frozen=True):
+    """The register of authority (docs/decisions/0055-authority.md)."""
+
+    roots_file: Path
+    """The two offline roots' public keys: {"roots": [hex, hex]}."""
+    genesis_file: Path
+    """The genesis as both roots signed it. Until it is there nobody may do anything."""
+    device_wait_seconds: Annotated[int, msgspec.Meta(ge=0, le=30 * DAY_SECONDS)] = DAY_SECONDS
+    """How long a new device waits before it opens `party` and `restricted`, or approves.
+
+    Production: a day at least.
+    """
+
+
 class VaultSettings(Section, frozen=True):
     """services/vault.py."""
 
@@ -603,12 +620,15 @@ class VaultSettings(Section, frozen=True):
     keys: VaultKeysSettings
     keyring: KeyringSettings
     audit: AuditSettings
+    authority: AuthoritySettings
     operations: OperationsSettings | None = None
     tracing: TracingSettings | None = None
 
     def __post_init__(self) -> None:
         if self.tls.client_ca_file is None:
             raise ValueError("the vault serves callers with a certificate alone: tls.client_ca_file")
+        if self.environment == "production" and self.authority.device_wait_seconds < DAY_SECONDS:
+            raise ValueError("a new device waits a day in production: authority.device_wait_seconds")
         if self.audit.log != "vault":
             raise ValueError("the vault writes its own log: audit.log")
 

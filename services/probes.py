@@ -11,6 +11,7 @@ import httpx
 from foundation.database.connections import connect, for_asyncpg
 from foundation.health import Probe, Unready
 from foundation.settings import DatabaseSettings
+from migrations.heads import head_of
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _HEAD = "SELECT platform.migration()"
@@ -70,7 +71,7 @@ def role(settings: DatabaseSettings) -> Probe:
 
 def head(folder: Path = MIGRATIONS / "backend") -> str:
     """The newest migration that this code knows."""
-    return max(file.stem for file in (folder / "versions").glob("[0-9]*.py"))
+    return head_of(folder)
 
 
 def migrated(pool: Callable[[], Executor], needed: str) -> Probe:

@@ -32,6 +32,7 @@ from foundation.health import Health, Probe, Unready
 from foundation.identity.authenticator import keycloak_http
 from foundation.identity.client_assertion import ClientAssertion
 from foundation.identity.introspection import Introspector
+from foundation.identity.principal import Origin
 from foundation.identity.realm_keys import RealmKeys
 from foundation.identity.tokens import Realm, TokenVerifier
 from foundation.ids import new_uuid
@@ -40,6 +41,8 @@ from services import probes
 from services.observing import observed
 from services.serving import DRAIN, Serving, drain_before_stop
 from services.vault_routes import vault_routes
+from vault.authority.errors import RegisterBroken
+from vault.authority.register import Register, register_of
 from vault.call.door import PATH, CallDoor
 from vault.call.nonces import Nonces
 from vault.call.operations import GREETING, Operations
@@ -71,6 +74,7 @@ class Parts:
     watch: ClockWatch
     health: Health
     keyring: Keyring
+    register: Register
     door: CallDoor
 
 
@@ -87,6 +91,7 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
     )
     database = Database(settings.database, recorder)
     http = keycloak_http(settings.identity.keycloak_ca_file)
+    register = register_of(settings.authority, clock)
     return Parts(
         settings=settings,
         clock=clock,
@@ -97,7 +102,8 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
         watch=ClockWatch(clock, probes.moment(lambda: database.pool)),
         health=Health("vault"),
         keyring=Keyring(settings.keyring, settings.database, secrets.token_bytes),
-        door=door_of(settings, clock, recorder, database, http),
+        register=register,
+        door=door_of(settings, clock, recorder, database, http, register),
     )
 
 
@@ -107,6 +113,7 @@ def door_of(
     recorder: AuditRecorder,
     database: Database,
     http: httpx.AsyncClient,
+    register: Register,
 ) -> CallDoor:
     """The door with its keys."""
     identity = settings.identity
@@ -128,6 +135,7 @@ def door_of(
         clock=clock,
         random_bytes=secrets.token_bytes,
         count_refusal=recorder.count_refusal,
+        guard=register.refresh,
     )
 
 
@@ -146,6 +154,7 @@ def health_of(parts: Parts) -> Health:
     health.add("database", probes.database(lambda: parts.database.pool))
     needed = probes.head(probes.MIGRATIONS / "vault")
     health.add("migrations", probes.migrated(lambda: parts.database.pool, needed))
+    health.add("authority", _register_holds(parts))
     health.add("keycloak", probes.keycloak(lambda: parts.http, parts.settings.identity.officials.issuer))
     health.add("openbao", keys_open(parts.keyring))
     return health
@@ -163,12 +172,30 @@ def keys_open(keyring: Keyring) -> Probe:
     return probe
 
 
+def _register_holds(parts: Parts) -> Probe:
+    async def probe() -> None:
+        try:
+            async with parts.database.unscoped() as connection:
+                await parts.register.refresh(connection)
+        except RegisterBroken as broken:
+            raise Unready("register_broken") from broken
+
+    return probe
+
+
+async def establish(parts: Parts) -> None:
+    """The chain begins as soon as there is a genesis. What is wrong with it stands in the process's log."""
+    with contextlib.suppress(RegisterBroken):
+        await parts.register.establish(parts.database, Origin(str(new_uuid()), "127.0.0.0"))
+
+
 async def upkeep(parts: Parts) -> None:
     """Used proofs are forgotten, counts become events, coming months get partitions. Until cancelled."""
     while True:
         try:
+            await establish(parts)
             async with parts.database.unscoped() as connection:
-                await connection.execute(text("SELECT calls.sweep()"))
+                await connection.execute(text("SELECT calls.sweep(), authority.sweep()"))
                 await flush(connection, parts.recorder, parts.clock)
                 await connection.execute(
                     text("SELECT audit.ensure_partitions(:months)"), {"months": MONTHS_AHEAD}
@@ -183,6 +210,7 @@ async def upkeep(parts: Parts) -> None:
 async def running(parts: Parts) -> AsyncIterator[None]:
     """From the first connection to the last."""
     await parts.database.open()
+    await establish(parts)
     health = health_of(parts)
     with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
         asyncio.get_running_loop().add_signal_handler(DRAIN, health.drain)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from foundation.keyring import accepted_files
 from foundation.settings import LimitsSettings, SmsLimits
+from migrations.heads import head_of
 from stack import certificates, packages, realms
 from stack.clamav import ClamAv
 from stack.edge import Edge, EdgeLimits
@@ -302,7 +303,7 @@ def cluster_part(cluster: PostgresCluster) -> Part:
 
 def _is_migrated(cluster: PostgresCluster) -> bool:
     """Whether the newest revision is there: most starts need no migration, which takes seconds."""
-    newest = max(file.stem for file in (ROOT / "migrations" / cluster.name / "versions").glob("[0-9]*.py"))
+    newest = head_of(ROOT / "migrations" / cluster.name)
     with cluster.connect(cluster.name) as connection:
         there = connection.execute("SELECT to_regclass('migration.alembic_version') IS NOT NULL").fetchone()
         if there != (True,):

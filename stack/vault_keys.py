@@ -16,13 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from foundation.settings import VaultKeysSettings
+from foundation.settings import AuthoritySettings, VaultKeysSettings
 from stack.home import Home
 from stack.secret_files import random_key, write_secret
 from vault.call.keyset import Certificate, certify
 
 LIFE = timedelta(days=397)
 RENEW_BEFORE = timedelta(days=30)
+DEVICE_WAIT_SECONDS = 10
 _NONCE_KEY = 32
 
 
@@ -47,6 +48,17 @@ class VaultKeys:
             nonce_key_file=self.home.secret("vault-nonces"),
             keyset_key_file=self.home.secret("vault-keyset.pem"),
             certificate_file=self._certificate,
+        )
+
+    @property
+    def genesis(self) -> Path:
+        """The genesis of authority, as both roots signed it."""
+        return self.home.folder / "vault" / "genesis.json"
+
+    def authority(self) -> AuthoritySettings:
+        """Where the vault finds its authority. Here a new device waits 10 s."""
+        return AuthoritySettings(
+            roots_file=self.roots, genesis_file=self.genesis, device_wait_seconds=DEVICE_WAIT_SECONDS
         )
 
     def prepare(self, now: datetime | None = None) -> None:

@@ -1,7 +1,7 @@
 """One call from end to end: token, proof, session, seal; its event; then the operation; the sealed answer."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ import asyncpg
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from foundation.clock import Clock
 from foundation.database.database import Database
@@ -40,6 +41,10 @@ _USE = text("INSERT INTO calls.proof (jkt, jti) VALUES (:jkt, :jti)")
 _AWAY = (OSError, TimeoutError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger()
+
+
+async def _no_guard(connection: AsyncConnection) -> None:
+    """Of a door that has no register: in tests of the call alone."""
 
 
 class _UsedProof(Exception):
@@ -74,6 +79,8 @@ class CallDoor:
     random_bytes: Callable[[int], bytes]
     count_refusal: Callable[[Origin, str], None]
     """For those who proved nothing: a count, not a line each."""
+    guard: Callable[[AsyncConnection], Awaitable[None]] = _no_guard
+    """Raises the Refusal that every operation gets instead, as while the register of authority is broken."""
 
     async def call(
         self, frame: bytes, authorization: Sequence[str], proof: Sequence[str], origin: Origin
@@ -149,6 +156,7 @@ class CallDoor:
         ):
             await _use_up(work, asked.principal.session.jkt, proof)
             try:
+                await self.guard(work.connection)
                 said = await operation.run(asked, work)
             except Refusal as refusal:
                 return refusal
