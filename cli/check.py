@@ -15,7 +15,7 @@ _BIN = Path(sys.executable).parent
 
 
 def check() -> None:
-    """Format, lint, types, import contract, schema, documents, policies, lock. Exit code 1 when any fails."""
+    """Format, lint, types, imports, schema, documents, policies, vectors, lock. Exit 1 when any fails."""
     failed = [name for name, command in _checks().items() if not _passes(name, command)]
     if failed:
         errors.print(f"[red]Failed: {', '.join(failed)}[/red]")
@@ -34,6 +34,7 @@ def _checks() -> dict[str, list[str]]:
         "policies": [sys.executable, "-m", "foundation.policy.cases", "policies/backend"],
         "vectors": [sys.executable, "-m", "cli.vault_vectors"],
         "key vectors": [sys.executable, "-m", "cli.keyring_vectors"],
+        "readers": [sys.executable, "-m", "cli.vector_readers"],
         "lock": [sys.executable, "-m", "cli.lock"],
     }
 

@@ -53,7 +53,7 @@ def manifest(*texts: str, app: str = "ihanoi-app", version: str = "1.0.0") -> Ma
 def contract(tmp_path: Path) -> Path:
     """A copy of the contract, up to date."""
     copy = tmp_path / "mobile_contract"
-    shutil.copytree(CONTRACT, copy, ignore=shutil.ignore_patterns("vectors", "examples"))
+    shutil.copytree(CONTRACT, copy, ignore=shutil.ignore_patterns("vectors", "examples", "client"))
     shutil.rmtree(copy / "manifests")
     plan = copy / "apps.toml"
     names = sorted(file.stem for file in (copy / "operations").glob("*.graphql"))

@@ -1,0 +1,3 @@
+module ioc.hanoi.gov.vn/vectors
+
+go 1.26
