@@ -2,12 +2,9 @@
 
 import asyncio
 import ssl
-from pathlib import Path
 
 import httpx
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from audit.checkpoints import KeySigner
 from audit.log import LogError
@@ -17,9 +14,10 @@ from foundation.clock import SystemClock
 from foundation.database.connections import connect as connect_to
 from foundation.database.connections import for_asyncpg
 from foundation.health import Health
-from foundation.settings import CheckpointSettings, RelaySettings, WitnessSettings, read_secret
+from foundation.settings import CheckpointSettings, RelaySettings, WitnessSettings
 from services import probes
 from verifier.checkpoints import Cosigner
+from verifier.keys import private_key, public_key
 
 SILENT_SECONDS = 60.0
 WITNESS_SECONDS = 5.0
@@ -29,15 +27,12 @@ log = structlog.get_logger()
 
 
 def notary_of(settings: RelaySettings, checkpoints: CheckpointSettings, http: httpx.AsyncClient) -> Notary:
-    """The notary with its keys. Raises ValueError for a key of another kind."""
+    """The notary with its keys. Raises KeyFileError."""
     clock, witness = SystemClock(), checkpoints.witness
-    signer = load_pem_private_key(read_secret(checkpoints.key_file), None)
-    if not isinstance(signer, Ed25519PrivateKey):
-        raise ValueError(f"{checkpoints.key_file} must hold an Ed25519 key")
     cosigner = Cosigner(witness.name, public_key(witness.public_key_file))
     return Notary(
         lambda: connect_to(**for_asyncpg(settings.database), timeout=10, command_timeout=30),
-        KeySigner(signer),
+        KeySigner(private_key(checkpoints.key_file)),
         Witness(cosigner, http, clock),
         clock,
         poll_seconds=settings.poll_seconds,
@@ -51,14 +46,6 @@ def witness_http(settings: WitnessSettings) -> httpx.AsyncClient:
     tls.minimum_version = ssl.TLSVersion.TLSv1_3
     tls.load_cert_chain(settings.certificate_file, settings.key_file)
     return httpx.AsyncClient(base_url=settings.url, verify=tls, timeout=WITNESS_SECONDS, trust_env=False)
-
-
-def public_key(file: Path) -> bytes:
-    """The 32 octets of an Ed25519 public key (PEM). Raises ValueError for another kind."""
-    key = load_pem_public_key(file.read_bytes())
-    if not isinstance(key, Ed25519PublicKey):
-        raise ValueError(f"{file} must hold an Ed25519 public key")
-    return key.public_bytes_raw()
 
 
 def watch_notary(health: Health, notary: Notary) -> None:

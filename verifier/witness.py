@@ -18,10 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
-
 from verifier.cosigning import LONGEST, Answer, Cosigning, KnownLog
+from verifier.keys import KeyFileError, private_key, public_key
 from verifier.store import Store, StoreError
 
 PATH = "/add-checkpoint"
@@ -140,30 +138,8 @@ def say(event: str, **more: object) -> None:
     print(json.dumps({"event": event, "at": int(time.time()), **more}), file=sys.stderr, flush=True)
 
 
-def private_key(file: Path) -> Ed25519PrivateKey:
-    """An Ed25519 key (PEM). Raises SettingsError."""
-    try:
-        key = load_pem_private_key(file.read_bytes(), None)
-    except (OSError, ValueError, TypeError) as error:
-        raise SettingsError(f"{file}: {error!r}") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SettingsError(f"{file}: not an Ed25519 key")
-    return key
-
-
-def public_key(file: Path) -> bytes:
-    """The 32 octets of an Ed25519 public key (PEM). Raises SettingsError."""
-    try:
-        key = load_pem_public_key(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{file}: {error!r}") from error
-    if not isinstance(key, Ed25519PublicKey):
-        raise SettingsError(f"{file}: not an Ed25519 public key")
-    return key.public_bytes_raw()
-
-
 def server_of(settings: Settings) -> WitnessServer:
-    """The server, listening. Raises SettingsError or StoreError."""
+    """The server, listening. Raises KeyFileError or StoreError."""
     logs = [KnownLog(origin, public_key(file)) for origin, file in settings.logs]
     key, store = private_key(settings.key_file), Store(settings.store_folder)
     cosigning = Cosigning(settings.name, key, logs, store, lambda: int(time.time()))
@@ -187,7 +163,7 @@ def main() -> None:
             Store.initialise(settings.store_folder)
             return
         server = server_of(settings)
-    except (SettingsError, StoreError) as error:
+    except (SettingsError, StoreError, KeyFileError) as error:
         sys.exit(str(error))
     for number in (signal.SIGTERM, signal.SIGINT):
         # `shutdown` waits for the loop that this handler interrupts.
