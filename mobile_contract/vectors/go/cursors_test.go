@@ -2,9 +2,7 @@ package vectors
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 )
@@ -33,9 +31,8 @@ type cursorVectors struct {
 func readCursors(t *testing.T, text []byte) {
 	v := parsed[cursorVectors](t, text)
 	for _, each := range v.Moments {
-		id, err := hex.DecodeString(strings.ReplaceAll(each.ID, "-", ""))
-		must(err)
-		position := append(binary.BigEndian.AppendUint64(nil, uint64(each.At.UnixMicro())), id...)
+		position := binary.BigEndian.AppendUint64(nil, uint64(each.At.UnixMicro()))
+		position = append(position, uuidOctets(each.ID)...)
 		agree(t, each.Name, each.place, kindMoment, each.Issued, position, each.Cursor)
 	}
 	for _, each := range v.Names {

@@ -1,10 +1,6 @@
 package vectors
 
-import (
-	"encoding/hex"
-	"strings"
-	"testing"
-)
+import "testing"
 
 type dataKeyVectors struct {
 	EpochKey, DataKey, Nonce octets
@@ -19,8 +15,7 @@ type dataKeyVectors struct {
 func readDataKeys(t *testing.T, text []byte) {
 	v := parsed[dataKeyVectors](t, text)
 	for at, each := range v.Sealed {
-		record, err := hex.DecodeString(strings.ReplaceAll(each.Record, "-", ""))
-		must(err)
+		record := uuidOctets(each.Record)
 		equal(t, "associated data", string(each.associated(record)), string(each.AssociatedData))
 		equal(t, "context", string(each.context()), string(each.EpochKeyContext))
 		equal(t, "octets", string(sealDataKey(v.EpochKey, v.Nonce, v.DataKey, each.epochKey, record)), string(each.Octets))

@@ -1,10 +1,6 @@
 package vectors
 
-import (
-	"encoding/hex"
-	"strings"
-	"testing"
-)
+import "testing"
 
 type sealedID struct {
 	Name, Type, UUID, ID string
@@ -41,8 +37,7 @@ func readIDs(t *testing.T, text []byte) {
 		if err != nil {
 			t.Errorf("%s: %v", each.Type, err)
 		}
-		plain, err := hex.DecodeString(strings.ReplaceAll(each.UUID, "-", ""))
-		must(err)
+		plain := uuidOctets(each.UUID)
 		equal(t, each.Type, string(uuid), string(plain))
 		sealed := sealSIV(each.Key, append([]byte(each.Type), plain...))
 		equal(t, each.Type, b64u(append([]byte{1}, sealed...)), each.ID)

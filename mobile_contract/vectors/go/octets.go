@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // errMalformed is what a reader says of octets or text that a format does not write.
@@ -64,6 +65,13 @@ func flipped(o []byte, at int, with byte) []byte {
 	changed := append([]byte(nil), o...)
 	changed[at] ^= with
 	return changed
+}
+
+// uuidOctets are the 16 octets of a UUID's text.
+func uuidOctets(text string) []byte {
+	read, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	must(err)
+	return read
 }
 
 func must(err error) {
