@@ -375,6 +375,6 @@ def test_health_of_keycloak(status: int, healthy: bool) -> None:
     with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         check = [IMAGES / "keycloak" / "ready.sh", str(server.server_address[1])]
-        done = subprocess.run(check, check=False, capture_output=True, timeout=10)
+        done = subprocess.run(check, check=False, capture_output=True, timeout=60)
         server.shutdown()
     assert (done.returncode == 0) is healthy

@@ -92,7 +92,7 @@ def served(folder: Path, database: Database, limits: LimitsSettings) -> Iterator
             yield Served(port, context, process)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def _wait_for(process: subprocess.Popen[bytes], url: str, authority: Path) -> None:

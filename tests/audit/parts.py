@@ -183,7 +183,7 @@ class Soc:
     def _end(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
-        self.process.wait(30)
+        self.process.wait(120)
         self.process = None
 
     def receiver(self, client: Pair | None = None, **options: float) -> Receiver:

@@ -91,7 +91,7 @@ def relay_process(settings: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 async def wait_until_noted(database: Database, size: int) -> None:
     """Wait until the relay has stored what was acknowledged."""
-    for _ in range(200):
+    for _ in range(1200):
         if (await log_row(database))["relp_acked"] >= size:
             return
         await asyncio.sleep(0.05)

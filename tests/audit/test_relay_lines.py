@@ -84,7 +84,7 @@ async def test_range_is_sent_again_by_command_beside_the_running_relay(
         soc.start()
         gaps = soc.findings().logs[ORIGIN].gaps
         process = relay_process(settings_file(database, soc, tmp_path), "--resend", "3", "7")
-        code = await asyncio.to_thread(process.wait, 30)
+        code = await asyncio.to_thread(process.wait, 120)
     found = soc.findings().logs[ORIGIN]
     assert (code, gaps, found.gaps, found.duplicates, found.conflicts) == (0, [(3, 7)], [], 0, [])
 

@@ -163,7 +163,7 @@ async def test_open_connections_end_when_the_clock_goes_wrong(
     async with serving(database, tmp_path) as api:
         socket = await opened(api, api.sign_in("lan"), following=True)
         await off_by(api, 10)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await close_of(socket) == (1012, "restart")
 
 
@@ -174,7 +174,7 @@ async def test_connections_of_a_process_that_drains_are_sent_elsewhere(
     async with serving(database, tmp_path) as api:
         socket = await opened(api, api.sign_in("lan"), following=following)
         api.parts.hub.drain()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await close_of(socket) == (1012, "restart")
 
 
@@ -194,13 +194,13 @@ async def test_a_change_that_can_not_be_delivered_is_told_once_counted_each_time
         with capture_logs() as lines:
             answer = await api.ask(proven(api, database), "SubmitReport", {"input": report()})
             assert answer.json()["data"]["submitReport"]["__typename"] == "ReportChanged"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await holds(lambda: sample("ioc_live_feed_faults_total") - faults >= 5)
             stood_still = sample("ioc_live_feed_read_timestamp_seconds")
             assert hub.interrupted
             assert sample("ioc_live_feed_lag_seconds") > 0
             monkeypatch.setattr(hub, "_deliver", deliver)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await holds(lambda: not hub.interrupted)
         told = [line["event"] for line in lines if line["event"].startswith("feed_")]
         assert told == ["feed_interrupted", "feed_goes_on"]

@@ -65,7 +65,7 @@ def test_operator_makes_the_directory_look_at_once(
     ioc: Ioc, waiting: UUID, running_stack: RunningStack, command: str, code: str
 ) -> None:
     ioc("directory", "requests", command, str(waiting))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while "refused" not in ioc("directory", "requests", "show", str(waiting)) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert code in ioc("directory", "requests", "show", str(waiting))

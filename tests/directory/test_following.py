@@ -204,7 +204,7 @@ async def test_follower_survives_keycloak_being_away(
     following = asyncio.create_task(follower.follow(0.01))
     await asyncio.sleep(0.1)
     keycloak.refuse_with = None
-    for _ in range(200):
+    for _ in range(1200):
         if await noted():
             break
         await asyncio.sleep(0.05)

@@ -62,18 +62,18 @@ class Rig:
         return httpx.Client(transport=transport, timeout=20, trust_env=False)
 
     @contextmanager
-    def socket(self, port: int | None = None) -> Iterator[ssl.SSLSocket]:
+    def socket(self, port: int | None = None, network: str = "127.0.0.1") -> Iterator[ssl.SSLSocket]:
         """A raw connection, for requests that no library would send."""
         port = port or self.edge.ports.edge
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(network, 0)) as plain,
             self.trust.wrap_socket(plain, server_hostname="localhost") as secure,
         ):
             yield secure
 
-    def raw(self, octets: bytes, port: int | None = None) -> bytes:
+    def raw(self, octets: bytes, port: int | None = None, network: str = "127.0.0.1") -> bytes:
         """Send octets as they are; everything that comes back until the edge closes."""
-        with self.socket(port) as secure:
+        with self.socket(port, network) as secure:
             secure.sendall(octets)
             return read_all(secure)
 

@@ -20,7 +20,7 @@ def trust_of(stack: RunningStack, pair: str | None) -> ssl.SSLContext:
 def test_call_past_the_edge_is_refused(running_stack: RunningStack, pair: str | None) -> None:
     url = f"https://localhost:{running_stack.stack.ports.api}/health/live"
     with (
-        httpx.Client(verify=trust_of(running_stack, pair), trust_env=False) as client,
+        httpx.Client(verify=trust_of(running_stack, pair), trust_env=False, timeout=60) as client,
         pytest.raises(httpx.TransportError),
     ):
         client.get(url)
@@ -28,5 +28,5 @@ def test_call_past_the_edge_is_refused(running_stack: RunningStack, pair: str | 
 
 def test_edge_is_served(running_stack: RunningStack) -> None:
     url = f"https://localhost:{running_stack.stack.ports.api}/health/live"
-    with httpx.Client(verify=trust_of(running_stack, "edge_client"), trust_env=False) as client:
+    with httpx.Client(verify=trust_of(running_stack, "edge_client"), trust_env=False, timeout=60) as client:
         assert client.get(url).status_code == 200

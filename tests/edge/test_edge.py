@@ -246,7 +246,7 @@ def test_told_refusals_hold_codes_and_networks_alone(rig: Rig) -> None:
     with rig.client("127.0.21.77") as client:
         client.get(f"{rig.url}/graphql?documentId=1'%20OR%201=1--%20secret-of-somebody")
     file, text = rig.edge.run / "refused.jsonl", ""
-    for _ in range(200):  # the line is written when the answer is out
+    for _ in range(3000):  # the line is written when the answer is out
         text = file.read_text(encoding="utf-8")
         if "127.0.21.0" in text:
             break

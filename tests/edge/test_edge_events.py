@@ -157,7 +157,7 @@ async def test_attack_on_the_running_system_is_counted_with_its_kind(running_sta
         user=settings.user,
         password=read_secret(settings.password_file).decode(),
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     found: list[str] = []
     while not found and time.monotonic() < deadline:
         await asyncio.sleep(0.25)

@@ -36,7 +36,7 @@ class Socket:
 
     async def __aexit__(self, *_: object) -> None:
         self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1000})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self.task
 
     def say(self, message: object) -> None:
@@ -46,7 +46,7 @@ class Socket:
 
     async def event(self) -> dict[str, Any]:
         """The next ASGI event."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self._outgoing.get()
 
     async def hear(self) -> dict[str, Any]:
@@ -104,17 +104,17 @@ class Stream:
 
     async def __aexit__(self, *_: object) -> None:
         self._left.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self.task
 
     async def start(self) -> tuple[int, dict[str, str]]:
         """Status and headers."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             event = await self._outgoing.get()
         return event["status"], {name.decode(): value.decode() for name, value in event["headers"]}
 
     async def chunk(self) -> str:
         """The next octets of the body."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             octets: bytes = (await self._outgoing.get())["body"]
         return octets.decode()

@@ -68,7 +68,7 @@ async def _cut(after_turns: int) -> tuple[list[str], list[object]]:
     for _ in range(after_turns):
         await asyncio.sleep(0)
     tasks[0].cancel()
-    ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
     await timelines.of("c")
     return begun, ended
 

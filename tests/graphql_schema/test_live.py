@@ -120,7 +120,7 @@ def subscribe(name: str = "1", query: str = QUERY, **variables: Any) -> dict[str
 
 async def until(holds: Any) -> None:
     """Wait for a condition, or time out."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.01)
 

@@ -192,7 +192,7 @@ def archiver(rig: Rig, media: Path, folder: Path) -> Iterator[int]:
         yield port
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
 
 
 def test_archiver_takes_its_first_backup_and_shows_what_it_reached(

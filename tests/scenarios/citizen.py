@@ -16,7 +16,7 @@ from cli.sms import messages, read
 from stack.home import ROOT
 from tests.conftest import RunningStack
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 _CODE = re.compile(r"\b([0-9]{6})\b")
 
 

@@ -63,7 +63,7 @@ async def test_contact_is_left_opened_by_the_ward_and_the_soc_knows_why(running_
 
 async def _received(stack: RunningStack, *words: str) -> str:
     """The SOC's newest line with all of the words."""
-    for _ in range(100):
+    for _ in range(400):
         lines = stack.soc_file.read_text(encoding="utf-8").splitlines()
         found = [line for line in lines if all(word in line for word in words)]
         if found:

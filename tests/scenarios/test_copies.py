@@ -19,7 +19,7 @@ _NAME = "{ viewer { __typename } }"
 
 async def counted(operations: int) -> float:
     """Answers to `viewer` that the operators are told of."""
-    async with httpx.AsyncClient(trust_env=False) as operator:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as operator:
         text = (await operator.get(f"http://127.0.0.1:{operations}/metrics")).text
     return sum(
         sample.value

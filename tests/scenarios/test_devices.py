@@ -73,7 +73,7 @@ async def ended_at_keycloak(client: IocClient) -> None:
 
 async def close_of(socket: ClientConnection) -> tuple[int | None, str | None]:
     """Code and reason of the end of a connection."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         with pytest.raises(websockets.ConnectionClosed):
             while True:
                 await socket.recv()

@@ -59,7 +59,7 @@ class Copy:
     async def ready(self) -> None:
         """Return when it can be given work."""
         said = ""
-        async with httpx.AsyncClient(trust_env=False) as operator:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as operator:
             for _ in range(900):
                 with contextlib.suppress(httpx.TransportError):
                     answer = await operator.get(f"http://127.0.0.1:{self.operations}/health/ready")
@@ -71,7 +71,7 @@ class Copy:
 
     async def state(self) -> tuple[int, str]:
         """Status and state of `/health/ready`."""
-        async with httpx.AsyncClient(trust_env=False) as operator:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as operator:
             answer = await operator.get(f"http://127.0.0.1:{self.operations}/health/ready")
         return answer.status_code, answer.json()["state"]
 

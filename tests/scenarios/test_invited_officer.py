@@ -15,7 +15,7 @@ from cli.mail import letters, read, text_of
 from stack.home import ROOT
 from tests.conftest import RunningStack
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 OUT_WITHIN_SECONDS = 5.0
 VIEWER = "{ viewer { ... on Official { name unit { code } duties { kind } } } }"
 

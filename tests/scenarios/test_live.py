@@ -42,7 +42,7 @@ async def followed(client: IocClient, after: str | None = None) -> ClientConnect
 
 async def next_change(socket: ClientConnection) -> dict[str, Any]:
     """The next change."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         message = json.loads(await socket.recv())
     change: dict[str, Any] = message["payload"]["data"]["changes"]
     return change
@@ -84,7 +84,7 @@ async def test_signing_out_closes_the_socket(running_stack: RunningStack) -> Non
         socket = await followed(hung)
         await asyncio.sleep(0.5)
         await hung.sign_out()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             with pytest.raises(websockets.ConnectionClosed):
                 await socket.recv()
     assert (socket.close_code, socket.close_reason) == (4401, "identity.session_ended")

@@ -77,7 +77,7 @@ async def test_officer_keeps_no_register(running_stack: RunningStack) -> None:
 
 
 async def _done(stack: RunningStack, task: str) -> None:
-    for _ in range(200):
+    for _ in range(900):
         with connect(stack.database("backend_superuser")) as connection:
             (left,) = connection.execute(DOING.encode(), (task,)).fetchone() or (0,)
         if left == 0:

@@ -122,7 +122,7 @@ async def _before(world: World) -> datetime:
         for running in world.stack.supervisor.running():
             if running.name == part:
                 running.identity.send(signal.SIGTERM)
-                running.identity.wait(30)
+                running.identity.wait(120)
     world.wanted = world.contents()
     await asyncio.sleep(0.1)
     moment = datetime.now(UTC)
@@ -250,7 +250,7 @@ async def test_log_goes_on_under_a_new_name_that_names_the_old_one(world: World)
         events = [json.loads(line) for line in lines]
         return [event for event in events if event["metadata"]["log_name"].endswith("/backend/2")]
 
-    for _ in range(100):
+    for _ in range(300):
         if opened():
             break
         await asyncio.sleep(0.3)

@@ -65,7 +65,7 @@ async def test_a_process_shows_its_disks_certificates_and_clock(
 
 async def _until_measured(settings: WorkerSettings) -> tuple[int, bytes]:
     assert settings.operations is not None
-    for _ in range(200):
+    for _ in range(2000):
         status, body = await ask(settings.operations.port, "/metrics")
         if b"ioc_check_ready{" in body and b"ioc_disk_free_ratio{" in body:
             return status, body

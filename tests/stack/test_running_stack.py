@@ -28,7 +28,7 @@ async def test_first_use_of_a_session_reaches_the_soc(running_stack: RunningStac
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    for _ in range(100):
+    for _ in range(300):
         if holds():
             return
         await asyncio.sleep(0.3)
@@ -44,7 +44,7 @@ def _opened_sessions(stack: RunningStack) -> list[str]:
 async def test_api_is_refused_by_a_client_that_does_not_trust_the_local_authority(
     running_stack: RunningStack,
 ) -> None:
-    async with httpx.AsyncClient(trust_env=False) as stranger:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as stranger:
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await stranger.get(f"{running_stack.endpoints.api_url}/health/live")
 
@@ -102,7 +102,7 @@ PROCESSES = ["api", "worker", "relay", "vault_relay", "directory", "edge_events"
 @pytest.mark.parametrize("process", PROCESSES)
 async def test_each_process_is_ready_and_says_what_of(running_stack: RunningStack, process: str) -> None:
     port = running_stack.stack.ports.operations(process)
-    async with httpx.AsyncClient(trust_env=False) as operator:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as operator:
         answer = await operator.get(f"http://127.0.0.1:{port}/health/ready")
         alive = await operator.get(f"http://127.0.0.1:{port}/health/live")
     found = {name: check["state"] for name, check in answer.json()["checks"].items()}
@@ -116,7 +116,7 @@ async def test_each_process_shows_its_metrics_on_the_loopback_alone(
     running_stack: RunningStack, process: str
 ) -> None:
     port = running_stack.stack.ports.operations(process)
-    async with httpx.AsyncClient(trust_env=False) as operator:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as operator:
         answer = await operator.get(f"http://127.0.0.1:{port}/metrics")
     families = {family.name: family for family in text_string_to_metric_families(answer.text)}
     checks = {sample.labels["part"] for sample in families["ioc_check_ready"].samples}
@@ -128,6 +128,6 @@ async def test_each_process_shows_its_metrics_on_the_loopback_alone(
 async def test_metrics_and_reasons_are_not_behind_the_edge(running_stack: RunningStack) -> None:
     edge = running_stack.endpoints.api_url
     context = ssl.create_default_context(cafile=str(running_stack.endpoints.ca_file))
-    async with httpx.AsyncClient(verify=context, trust_env=False) as stranger:
+    async with httpx.AsyncClient(verify=context, trust_env=False, timeout=60) as stranger:
         assert (await stranger.get(f"{edge}/metrics")).status_code == 404
         assert (await stranger.get(f"{edge}/health/ready")).status_code == 404

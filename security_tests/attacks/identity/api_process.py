@@ -77,7 +77,7 @@ def started(
                 yield Api(url, http)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def _wait_for(process: subprocess.Popen[bytes], url: str, authority: Path, log: Path) -> None:

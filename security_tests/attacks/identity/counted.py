@@ -5,7 +5,7 @@ import time
 
 from security_tests.attacks.identity.conftest import ForgedWorld
 
-_PATIENCE_SECONDS = 15
+_PATIENCE_SECONDS = 60
 _COUNT = "SELECT coalesce(sum(count), 0) FROM audit.refusal_count WHERE host(network) = %s AND reason = %s"
 _numbers = itertools.count(1)
 

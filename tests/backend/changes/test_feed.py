@@ -39,7 +39,7 @@ async def hub(world: World, database: Database) -> AsyncIterator[Hub]:
 
 async def taken(subscription: Subscription, count: int) -> list[Change]:
     """The next changes, or a timeout."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         return [await subscription.next() for _ in range(count)]
 
 
@@ -223,7 +223,7 @@ async def test_following_after_a_position_replays_and_goes_on_live(world: World,
     begin = (await queries.since(citizen, None, 1)).end
     codes = [(await world.submitted(citizen)).code for _ in range(2)]
     following = FeedService(queries, hub).follow(citizen, begin)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         seen = [(await anext(following)).resource for _ in range(2)]
         codes.append((await world.submitted(citizen)).code)
         seen.append((await anext(following)).resource)
@@ -249,7 +249,7 @@ async def test_changes_written_while_replaying_come_once(world: World, hub: Hub)
     begin = (await queries.since(citizen, None, 1)).end
     await world.submitted(citizen)
     following = FeedService(queries, hub).follow(citizen, begin)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         positions = [(await anext(following)).position]
         for _ in range(5):
             await world.submitted(citizen)

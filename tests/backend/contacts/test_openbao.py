@@ -32,7 +32,7 @@ def client_of(openbao: RunningBao, *, shows: bool = True) -> httpx.Client:
     context = ssl.create_default_context(cafile=str(settings.ca_file))
     if shows:
         context.load_cert_chain(settings.certificate_file, settings.key_file)
-    return httpx.Client(base_url=settings.url, verify=context, trust_env=False)
+    return httpx.Client(base_url=settings.url, verify=context, trust_env=False, timeout=60)
 
 
 def token_of(client: httpx.Client, role: str = "api") -> httpx.Response:
@@ -98,7 +98,7 @@ def test_administrator_opens_nothing(openbao: RunningBao) -> None:
     settings = contact_settings(openbao.bao)
     context = ssl.create_default_context(cafile=str(settings.ca_file))
     context.load_cert_chain(pair.certificate, pair.key)
-    with httpx.Client(base_url=settings.url, verify=context, trust_env=False) as client:
+    with httpx.Client(base_url=settings.url, verify=context, trust_env=False, timeout=60) as client:
         token = token_of(client, "administrator").json()["auth"]["client_token"]
         body = {"ciphertext": "vault:v1:AAAA", "context": "YQ=="}
         headers = {"X-Vault-Token": token}

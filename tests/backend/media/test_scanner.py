@@ -40,7 +40,7 @@ def clamd(test_home: Home) -> Iterator[Path]:
         yield clamav.socket
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 @asynccontextmanager
