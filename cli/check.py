@@ -33,7 +33,6 @@ def _checks() -> dict[str, list[str]]:
         "documents": [sys.executable, "-m", "cli", "documents", "check"],
         "policies": [sys.executable, "-m", "foundation.policy.cases", "policies/backend"],
         "vectors": [sys.executable, "-m", "cli.vault_vectors"],
-        "tree vectors": [sys.executable, "-m", "cli.tree_vectors"],
         "key vectors": [sys.executable, "-m", "cli.keyring_vectors"],
         "readers": [sys.executable, "-m", "cli.vector_readers"],
         "lock": [sys.executable, "-m", "cli.lock"],

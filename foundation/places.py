@@ -22,3 +22,11 @@ def checked_cell(latitude: float | None, longitude: float | None) -> int | None:
     if longitude is None or not LONGITUDES[0] <= longitude <= LONGITUDES[1]:
         raise InvalidInput("longitude")
     return int(h3.str_to_int(h3.latlng_to_cell(latitude, longitude, H3_RESOLUTION)))
+
+
+def metres_between(one: int | None, other: int | None) -> float | None:
+    """The great circle between the centres of two cells; None where a cell is not known."""
+    if one is None or other is None:
+        return None
+    centres = (h3.cell_to_latlng(h3.int_to_str(cell)) for cell in (one, other))
+    return float(h3.great_circle_distance(*centres, unit="m"))

@@ -17,6 +17,7 @@ from graphql_schema.errors import (
     VersionConflict,
     problem_of,
 )
+from graphql_schema.merging_problems import ReportMerged
 from graphql_schema.report_changes import IDEMPOTENCY_KEY
 from graphql_schema.reports import CODE
 from graphql_schema.sizes import rows
@@ -82,6 +83,7 @@ BulkProblem = Annotated[
     | TooManyParts
     | NotTried
     | ReportFailed
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("BulkProblem"),
 ]

@@ -26,6 +26,7 @@ from graphql_schema.errors import (
     UnknownPauseReason,
     problem_of,
 )
+from graphql_schema.merging_problems import ReportMerged
 from graphql_schema.report_changes import IDEMPOTENCY_KEY
 from graphql_schema.reports import CODE
 
@@ -67,11 +68,12 @@ PauseDeadlinePayload = Annotated[
     | DeadlineNotRunning
     | AlreadyPaused
     | TooManyPauses
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("PauseDeadlinePayload"),
 ]
 ResumeDeadlinePayload = Annotated[
-    DeadlinesChanged | NotFound | Forbidden | InvalidInput | NotPaused | IdempotencyMismatch,
+    DeadlinesChanged | NotFound | Forbidden | InvalidInput | NotPaused | ReportMerged | IdempotencyMismatch,
     strawberry.union("ResumeDeadlinePayload"),
 ]
 SetUrgencyPayload = Annotated[
@@ -81,6 +83,7 @@ SetUrgencyPayload = Annotated[
     | InvalidInput
     | SameUrgency
     | DeadlineNotRunning
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("SetUrgencyPayload"),
 ]

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from backend.duplicates.types import Followed, NearReport, ReportNear
+from backend.reports.types import Changed, Merge, Merged
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
 
@@ -25,3 +26,20 @@ class Near(Protocol):
     """backend.duplicates.near.NearQueries."""
 
     async def around(self, principal: OfficialPrincipal, code: str) -> tuple[ReportNear, ...]: ...
+
+
+class Merges(Protocol):
+    """backend.reports.merging.MergeService."""
+
+    async def merge(
+        self, principal: OfficialPrincipal, merge: Merge, idempotency: Idempotency | None
+    ) -> Merged: ...
+
+    async def unmerge(
+        self,
+        principal: OfficialPrincipal,
+        code: str,
+        expected_version: int,
+        reason: str,
+        idempotency: Idempotency,
+    ) -> Changed: ...

@@ -51,7 +51,7 @@ __all__ = [
 
 strawberry.enum(
     ReportState,
-    description="Trạng thái: đã nhận, đang xử lý, chờ người dân, đã trả lời, đã đóng. / Its state.",
+    description="Trạng thái: đã nhận, đang xử lý, chờ người dân, đã trả lời, đã đóng, đã gộp. / Its state.",
 )
 strawberry.enum(ReportStep, description="Một bước xử lý. / What happened to a report.")
 strawberry.enum(

@@ -23,6 +23,7 @@ from graphql_schema.errors import (
     VersionConflict,
     problem_of,
 )
+from graphql_schema.merging_problems import ReportMerged
 from graphql_schema.node import Node
 from graphql_schema.sizes import rows
 
@@ -93,7 +94,7 @@ class RedactMediaInput:
 
 
 ReleaseMediaPayload = Annotated[
-    MediaChanged | NotFound | Forbidden | InvalidInput | VersionConflict | IdempotencyMismatch,
+    MediaChanged | NotFound | Forbidden | InvalidInput | VersionConflict | ReportMerged | IdempotencyMismatch,
     strawberry.union("ReleaseMediaPayload"),
 ]
 WithdrawMediaPayload = Annotated[
@@ -103,7 +104,14 @@ WithdrawMediaPayload = Annotated[
 
 
 RedactMediaPayload = Annotated[
-    MediaChanged | NotFound | Forbidden | InvalidInput | VersionConflict | IdempotencyMismatch | TooManyFiles,
+    MediaChanged
+    | NotFound
+    | Forbidden
+    | InvalidInput
+    | VersionConflict
+    | ReportMerged
+    | IdempotencyMismatch
+    | TooManyFiles,
     strawberry.union("RedactMediaPayload"),
 ]
 

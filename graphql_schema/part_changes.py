@@ -13,6 +13,7 @@ from graphql_schema.errors import (
     SameUnit,
     UnknownUnit,
 )
+from graphql_schema.merging_problems import ReportMerged
 from graphql_schema.report_changes import IDEMPOTENCY_KEY
 from graphql_schema.reports import CODE
 from graphql_schema.work_changes import WorkChanged, worked
@@ -63,6 +64,7 @@ AddSupportingUnitPayload = Annotated[
     | SameUnit
     | AlreadySupporting
     | TooManyParts
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("AddSupportingUnitPayload"),
 ]
@@ -74,6 +76,7 @@ RemoveSupportingUnitPayload = Annotated[
     | ReportClosed
     | UnknownUnit
     | WrongPartState
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("RemoveSupportingUnitPayload"),
 ]
@@ -85,6 +88,7 @@ SetPartAsidePayload = Annotated[
     | ReportClosed
     | UnknownUnit
     | WrongPartState
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("SetPartAsidePayload"),
 ]
@@ -96,6 +100,7 @@ FinishPartPayload = Annotated[
     | ReportClosed
     | UnknownUnit
     | WrongPartState
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("FinishPartPayload"),
 ]

@@ -18,6 +18,7 @@ from graphql_schema.errors import (
     problem_of,
 )
 from graphql_schema.media import IDEMPOTENCY_KEY
+from graphql_schema.merging_problems import ReportMerged
 
 TEXT_VERSION = (
     "Phiên bản của nội dung công khai; 0: chưa công khai. / Of the released text; 0 before the first."
@@ -58,7 +59,7 @@ class TextChanged:
 
 
 ReleaseTextPayload = Annotated[
-    TextChanged | NotFound | Forbidden | InvalidInput | VersionConflict | IdempotencyMismatch,
+    TextChanged | NotFound | Forbidden | InvalidInput | VersionConflict | ReportMerged | IdempotencyMismatch,
     strawberry.union("ReleaseTextPayload"),
 ]
 WithdrawTextPayload = Annotated[

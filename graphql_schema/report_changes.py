@@ -30,6 +30,7 @@ from graphql_schema.errors import (
     VersionConflict,
     problem_of,
 )
+from graphql_schema.merging_problems import ReportMerged
 from graphql_schema.reports import CODE, VERSION, Report, report_of
 
 IDEMPOTENCY_KEY = (
@@ -146,6 +147,7 @@ AcceptReportPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("AcceptReportPayload"),
 ]
@@ -156,6 +158,7 @@ ForwardReportPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch
     | SameUnit
     | UnknownUnit,
@@ -168,6 +171,7 @@ AskCitizenPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("AskCitizenPayload"),
 ]
@@ -178,6 +182,7 @@ ReplyToQuestionPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("ReplyToQuestionPayload"),
 ]
@@ -188,6 +193,7 @@ AnswerReportPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("AnswerReportPayload"),
 ]
@@ -198,6 +204,7 @@ CloseReportPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch
     | EvidenceMissing
     | UnknownLegalReason

@@ -17,6 +17,7 @@ from graphql_schema.errors import (
     TooLate,
     VersionConflict,
 )
+from graphql_schema.merging_problems import ReportMerged
 from graphql_schema.report_changes import (
     TEXT,
     ReportChanged,
@@ -68,6 +69,7 @@ AddToReportPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("AddToReportPayload"),
 ]
@@ -78,6 +80,7 @@ WithdrawReportPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("WithdrawReportPayload"),
 ]
@@ -88,6 +91,7 @@ RateReportPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch
     | TooLate
     | AlreadyRated,
@@ -100,6 +104,7 @@ ReopenReportPayload = Annotated[
     | InvalidInput
     | VersionConflict
     | IllegalTransition
+    | ReportMerged
     | IdempotencyMismatch
     | TooLate
     | AlreadyReopened,

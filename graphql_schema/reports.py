@@ -62,6 +62,17 @@ class TimelineEntry:
 
 
 @strawberry.type(
+    description="Phản ánh chính, thông tin công khai (xem trackReport). / Public facts of the main one."
+)
+class MergedInto:
+    code: str
+    shown_code: str
+    state: ReportState
+    closing_reason: ClosingReason | None = strawberry.field(description=CLOSED_ONLY)
+    closed_at: datetime | None = strawberry.field(description=CLOSED_ONLY)
+
+
+@strawberry.type(
     description="Phản ánh, như người gửi và cán bộ thấy. / As its citizen and its officers see it."
 )
 class Report(Node):
@@ -84,6 +95,12 @@ class Report(Node):
     )
     reopenable_until: datetime | None = strawberry.field(
         description="Hạn người gửi mở lại, một lần. / Until when its citizen may reopen it, once."
+    )
+    merged_into: MergedInto | None = strawberry.field(
+        description="Phản ánh mà phản ánh này được gộp vào. / The report that this one was merged into."
+    )
+    merged_count: int = strawberry.field(
+        description="Số phản ánh gộp vào; chỉ cán bộ thấy. / How many were merged into it, for officers."
     )
     routing_reason: str = strawberry.field(
         description="Vì sao giao cho đơn vị này. / Why it went to this unit."
@@ -149,6 +166,9 @@ class PublicReport:
     closing_reason: ClosingReason | None = strawberry.field(description=CLOSED_ONLY)
     created_at: datetime
     updated_at: datetime
+    merged_into: str | None = strawberry.field(
+        description="Mã phản ánh mà phản ánh này được gộp vào. / Code of the report that it was merged into."
+    )
     timeline: list[PublicTimelineEntry] = strawberry.field(metadata=rows(ENTRIES))
 
     @strawberry.field(
@@ -201,11 +221,23 @@ def report_of(report: domain.Report) -> Report:
         closed_at=report.closed_at,
         rateable_until=report.rateable_until,
         reopenable_until=report.reopenable_until,
+        merged_into=None if report.joined is None else _joined_of(report.joined),
+        merged_count=report.merged_count,
         routing_reason=report.routing_reason,
         version=report.version,
         created_at=report.created_at,
         updated_at=report.updated_at,
         mine=report.mine,
+    )
+
+
+def _joined_of(joined: domain.Joined) -> MergedInto:
+    return MergedInto(
+        code=joined.code,
+        shown_code=show_report_code(joined.code),
+        state=joined.state,
+        closing_reason=joined.closing_reason,
+        closed_at=joined.closed_at,
     )
 
 
@@ -249,6 +281,7 @@ def _public_report_of(report: domain.PublicReport) -> PublicReport:
         closing_reason=report.closing_reason,
         created_at=report.created_at,
         updated_at=report.updated_at,
+        merged_into=report.merged_into,
         timeline=timeline,
     )
 

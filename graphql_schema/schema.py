@@ -26,6 +26,7 @@ from graphql_schema.found_reports import FoundReportsQuery, ViewMutation
 from graphql_schema.ledger import LedgerQuery
 from graphql_schema.ledger_delays import LedgerDelayMutation, LedgerDelayQuery
 from graphql_schema.media import MediaMutation
+from graphql_schema.merging import MergeMutation
 from graphql_schema.near_reports import NearQuery
 from graphql_schema.node_query import NodeQuery
 from graphql_schema.notifications import NotificationMutation, NotificationQuery
@@ -103,6 +104,7 @@ MUTATIONS = (
     DeadlineRulesMutation,
     WorkMutation,
     FollowMutation,
+    MergeMutation,
     LedgerDelayMutation,
     PrivacyMutation,
     AbuseMutation,

@@ -44,7 +44,7 @@ from graphql_schema.abuse_services import Blocks
 from graphql_schema.citizen_services import Citizens
 from graphql_schema.contact_services import Contacts
 from graphql_schema.deadline_services import Deadlines
-from graphql_schema.duplicate_services import Follows, Near
+from graphql_schema.duplicate_services import Follows, Merges, Near
 from graphql_schema.ledger_services import LedgerDelays, LedgerReads
 from graphql_schema.privacy_services import Privacy, PrivacyDesk
 from graphql_schema.register_services import Registers
@@ -444,6 +444,7 @@ class Services:
     blocks: Blocks
     follows: Follows
     near: Near
+    merges: Merges
     ledger: LedgerReads
     ledger_delays: LedgerDelays
     privacy: Privacy

@@ -19,6 +19,7 @@ from graphql_schema.errors import (
     VersionConflict,
     problem_of,
 )
+from graphql_schema.merging_problems import ReportMerged
 from graphql_schema.report_changes import IDEMPOTENCY_KEY
 from graphql_schema.reports import CODE
 from graphql_schema.work import WORK_VERSION, ReportWork, work_view_of
@@ -65,6 +66,7 @@ AssignReportPayload = Annotated[
     | ReportClosed
     | NotAHandler
     | SameAssignee
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("AssignReportPayload"),
 ]
@@ -76,11 +78,12 @@ UnassignReportPayload = Annotated[
     | VersionConflict
     | ReportClosed
     | NotAssigned
+    | ReportMerged
     | IdempotencyMismatch,
     strawberry.union("UnassignReportPayload"),
 ]
 WriteNotePayload = Annotated[
-    WorkChanged | NotFound | Forbidden | InvalidInput | IdempotencyMismatch,
+    WorkChanged | NotFound | Forbidden | InvalidInput | ReportMerged | IdempotencyMismatch,
     strawberry.union("WriteNotePayload"),
 ]
 

@@ -52,6 +52,7 @@ from backend.officials.service import OfficialService
 from backend.privacy.desk import PrivacyDesk
 from backend.privacy.service import PrivacyService
 from backend.releases.service import TextReleaseService
+from backend.reports.merging import MergeService
 from backend.reports.queries import ReportQueries
 from backend.reports.service import ReportService
 from backend.routing.queries import RoutingQueries
@@ -226,6 +227,9 @@ def services_of(parts: Parts) -> Services:
         texts=TextReleaseService(database=database, policy=policy, clock=clock, new_id=new_uuid),
         follows=FollowService(database, policy, clock),
         near=NearQueries(database, policy, clock),
+        merges=MergeService(
+            database=database, policy=policy, parts=WorkParts(), clock=clock, new_id=new_uuid
+        ),
         blocks=AbuseService(
             database=database, policy=policy, clock=clock, new_id=new_uuid, random_bytes=secrets.token_bytes
         ),

@@ -12,9 +12,10 @@ from backend.deadlines.types import ClockKind, Length, Rule, Urgency
 from backend.deadlines.working import Span, WorkingTime
 from foundation.clock import HANOI
 
-RECEIVED, AWAITING = "received", "awaiting_citizen"
+RECEIVED, AWAITING, MERGED = "received", "awaiting_citizen", "merged"
 RUNNING = frozenset({RECEIVED, "in_progress", AWAITING})
-"""States in which the city owes something. Whatever else there is or will be stops the clocks."""
+"""States in which the city owes something. Whatever else there is or will be stops the clocks, but for
+`MERGED`: the report stands still, and what is owed is owed again when it is taken apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +92,24 @@ class Round:
     @property
     def stop(self) -> Step | None:
         """The step that ended it."""
-        return None if self.steps[-1].state in RUNNING else self.steps[-1]
+        return None if self.steps[-1].state in RUNNING or self.merged else self.steps[-1]
+
+    @property
+    def merged(self) -> bool:
+        """Whether the report stands still within the round."""
+        return self.steps[-1].state == MERGED
 
     @property
     def received(self) -> Step | None:
         """The step by which the report was received, or ended without."""
-        return next((step for step in self.steps if step.state != RECEIVED), None)
+        return next((step for step in self.steps if step.state not in {RECEIVED, MERGED}), None)
 
 
 def rounds_of(steps: Iterable[Step]) -> tuple[Round, ...]:
     """A report that is taken up again after it was done begins a round."""
     found: list[list[Step]] = []
     for step in steps:
-        if found and found[-1][-1].state in RUNNING:
+        if found and (found[-1][-1].state in RUNNING or found[-1][-1].state == MERGED):
             found[-1].append(step)
         elif step.state in RUNNING:
             found.append([step])
@@ -116,13 +122,18 @@ def reckon(
     levels: Sequence[tuple[datetime, Urgency]],
     terms_of: TermsOf,
 ) -> tuple[Reckoned, ...]:
-    """All clocks of a report. `levels`: changes of its urgency, oldest first; before them it is normal."""
+    """All clocks of a report; of a merged one those that have stopped.
+
+    `levels`: changes of its urgency, oldest first; before them it is normal.
+    """
     clocks: list[Reckoned] = []
     for one in rounds_of(steps):
         receive = _receive(one, levels, terms_of) if one.steps[0].state == RECEIVED else None
         if receive is not None:
             clocks.append(receive)
         clocks.append(_handle(one, receive, pauses, levels, terms_of))
+        if one.merged:
+            clocks = [clock for clock in clocks if clock.stopped_at is not None]
     return tuple(clocks)
 
 
@@ -137,7 +148,9 @@ def _receive(one: Round, levels: Sequence[tuple[datetime, Urgency]], terms_of: T
     clock = _clock(
         ClockKind.RECEIVE, one, unit, one.begins, None if stop is None else stop.at, terms_of, levels
     )
-    return _due(clock, levels, one, terms_of)
+    end = datetime.max.replace(tzinfo=UTC) if stop is None else stop.at
+    still = tuple(span for span in _merged(one) if span[1] <= end)
+    return _due(replace(clock, without=still), levels, one, terms_of)
 
 
 def _handle(
@@ -158,7 +171,8 @@ def _handle(
     # A pause is its round's: what was still open when the work was done ended with it.
     of_round = [pause for pause in pauses if one.begins <= pause.start < until]
     halts = [(pause.start, min(pause.end, until)) for pause in of_round]
-    without = tuple((max(begin, start), end) for begin, end in (*waits, *halts) if max(begin, start) < end)
+    stood = (*waits, *halts, *_merged(one))
+    without = tuple((max(begin, start), end) for begin, end in stood if max(begin, start) < end)
     running = [(pause.start, pause.end) for pause in of_round if pause.open]
     held = [] if stopped else [*([waiting] if waiting else []), *running]
     # Of two that are open, the one that holds longest is what people should see.
@@ -218,6 +232,12 @@ def _allowed(clock: Reckoned) -> timedelta:
     rule = clock.terms.rule
     length = rule.receive if clock.kind is ClockKind.RECEIVE else rule.handle
     return clock.terms.amount(length, clock.started_at)
+
+
+def _merged(one: Round) -> list[Span]:
+    """When the report stood still because it was merged into another."""
+    pairs = zip(one.steps, one.steps[1:], strict=False)
+    return [(step.at, following.at) for step, following in pairs if step.state == MERGED]
 
 
 def _waits(one: Round, terms: Terms) -> tuple[list[Span], Span | None]:

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import text
 
 from backend.deadlines.facts import Facts, rows_of
-from backend.deadlines.store import Moved, follow, lock, write
+from backend.deadlines.store import Moved, follow, lock, take_away, write
 from backend.reports.types import report_resource
 from foundation.clock import Clock
 from foundation.database.database import Database
@@ -109,7 +109,8 @@ class DeadlineFollowing:
             await follow(work, report.id)
             await lock(work, report.id)
             reckoned = await facts.clocks(report.id, report.category, report.ward_id)
-            moved = await write(work, report.id, reckoned, now)
+            moved = len(await write(work, report.id, reckoned, now))
+            moved += await take_away(work, report.id, reckoned)
             if moved:
                 event = AuditEvent(
                     "deadline.follow",
@@ -118,5 +119,5 @@ class DeadlineFollowing:
                     policies=decision.policies,
                 )
                 await work.record(event)
-            count += len(moved)
+            count += moved
         return count

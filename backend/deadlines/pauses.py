@@ -20,6 +20,7 @@ from backend.deadlines.errors import (
 from backend.deadlines.facts import Facts, rows_of
 from backend.deadlines.store import lock, write
 from backend.deadlines.types import ClockKind, Paused, Urgency, length_of
+from backend.reports.service import refuse_merged
 from backend.reports.types import readers_of, report_resource
 from foundation.clock import Clock
 from foundation.database.database import Database
@@ -207,6 +208,7 @@ class DeadlineService:
             work.intent = replace(work.intent, unit=held.report.handler_code)
             action = intent.action if asked is None else asked(held)
             decision = self._policy.authorise(principal, action, _resource(held.report), now=now)
+            await refuse_merged(work, held.report.id)
             kind = await make(work, held)
             report = held.report
             await write(work, report.id, await facts.clocks(report.id, report.category, report.ward_id), now)

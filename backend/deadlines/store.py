@@ -40,6 +40,12 @@ _UPDATE = text(
     WHERE report_id = :report AND kind = :kind AND round = :round
     """
 )
+_TAKE_AWAY = text(
+    """
+    DELETE FROM deadlines.clock
+    WHERE report_id = :report AND kind = :kind AND round = :round AND stopped_at IS NULL
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,20 @@ async def write(
         await work.connection.execute(_INSERT if before is None else _UPDATE, {**key, **row})
         moved.append(one)
     return moved
+
+
+async def take_away(work: UnitOfWork, report_id: UUID, reckoned: Iterable[Reckoned]) -> int:
+    """Remove running clocks that are owed no more, as of a merged report; how many. The worker's alone."""
+    owed = {(clock.kind, clock.round) for clock in reckoned}
+    rows = (await work.connection.execute(_CLOCKS, {"report": report_id})).mappings().all()
+    gone = [
+        {"report": report_id, "kind": row["kind"], "round": row["round"]}
+        for row in rows
+        if row["stopped_at"] is None and (ClockKind(row["kind"]), row["round"]) not in owed
+    ]
+    if gone:
+        await work.connection.execute(_TAKE_AWAY, gone)
+    return len(gone)
 
 
 def _row(clock: Reckoned, before: Any, now: datetime, said: bool) -> tuple[Moved, dict[str, Any]]:

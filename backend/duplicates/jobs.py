@@ -21,6 +21,8 @@ TOLD = frozenset(
         "report.closed",
         "report.withdrawn",
         "report.reopened",
+        "report.merged",
+        "report.unmerged",
     }
 )
 """Changes of where a report stands. Questions, answers and ratings are between its citizen and the unit."""
@@ -33,10 +35,17 @@ _CHANGE = text(
     JOIN reports.report r ON c.resource = 'report:' || r.code WHERE c.id = :change_id
     """
 )
+# Those of the reports that were merged into it too; its own citizen is told by notifications.
 _FOLLOWERS = text(
     """
-    SELECT f.citizen_id FROM duplicates.follower f
-    WHERE f.report_id = :report AND f.citizen_id > :after ORDER BY f.citizen_id LIMIT :most
+    SELECT DISTINCT t.citizen_id FROM (
+      SELECT f.citizen_id FROM duplicates.follower f WHERE f.report_id = :report
+      UNION ALL SELECT f.citizen_id FROM reports.report m JOIN duplicates.follower f ON f.report_id = m.id
+        WHERE m.merged_into = :report
+      UNION ALL SELECT m.citizen_id FROM reports.report m WHERE m.merged_into = :report) t
+    WHERE t.citizen_id > :after
+      AND t.citizen_id <> (SELECT r.citizen_id FROM reports.report r WHERE r.id = :report)
+    ORDER BY t.citizen_id LIMIT :most
     """
 )
 TELL = AuditEvent("report.tell_followers", activity=Activity.CREATE)

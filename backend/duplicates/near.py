@@ -38,7 +38,8 @@ _CITY_ONE = f"SELECT {_COLUMNS} FROM reports.report r {_UNITS} WHERE r.code = $1
 NEAR = f"""
 SELECT {_COLUMNS} FROM (
   SELECT * FROM reports.report c
-  WHERE c.category = $1 AND c.h3_cell = ANY($2::bigint[]) AND c.state <> 'closed' AND c.id <> $3
+  WHERE c.category = $1 AND c.h3_cell = ANY($2::bigint[]) AND c.state <> 'closed'
+    AND c.merged_into IS NULL AND c.id <> $3
   ORDER BY array_position($2::bigint[], c.h3_cell), c.created_at DESC, c.id DESC LIMIT {MOST}) r {_UNITS}
 ORDER BY array_position($2::bigint[], r.h3_cell), r.created_at DESC, r.id DESC
 """  # noqa: S608 - constants of this file

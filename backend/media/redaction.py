@@ -14,6 +14,7 @@ from backend.media.processing import Processor
 from backend.media.release import lock_media
 from backend.media.store import MediaStore, ObjectAbsent
 from backend.media.types import Area, MediaChanged, MediaKind, MediaState, Prepared, Size
+from backend.reports.service import refuse_merged
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.idempotent import claim, keep
@@ -114,6 +115,7 @@ class RedactionService:
             row = await lock_media(work, media_id)
             work.intent = replace(intent, unit=row["handler_code"])
             decision = self._decide(principal, row)
+            await refuse_merged(work, row["report_id"])
             if row["media_version"] != expected_version:
                 raise VersionConflict(row["media_version"])
             await self._insert(work, principal, row, new, prepared)

@@ -7,6 +7,7 @@ from uuid import UUID
 from backend.media import sql
 from backend.media.access import resource_of
 from backend.media.types import MediaChanged, MediaState
+from backend.reports.service import refuse_merged
 from foundation.clock import Clock
 from foundation.database.database import Database
 from foundation.database.idempotent import claim, keep
@@ -68,6 +69,9 @@ class MediaReleaseService:
             row = await lock_media(work, media_id)
             work.intent = replace(intent, unit=row["handler_code"])
             decision = self._policy.authorise(principal, intent.action, resource_of(row), now=now)
+            if state is MediaState.RELEASED:
+                # Taking back what should not be shown is never refused.
+                await refuse_merged(work, row["report_id"])
             if row["media_version"] != expected_version:
                 raise VersionConflict(row["media_version"])
             version = row["media_version"]

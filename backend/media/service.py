@@ -17,6 +17,7 @@ from backend.media.processing import Processor
 from backend.media.scanner import Scanner
 from backend.media.store import MediaStore
 from backend.media.types import Content, Media, MediaKind, MediaState, Prepared
+from backend.reports.service import refuse_merged
 from backend.reports.types import readers_of
 from foundation.clock import Clock
 from foundation.database.database import Database
@@ -123,6 +124,7 @@ class MediaService:
             work.intent = replace(work.intent, unit=row["handler_code"])
             decision = self._decide(principal, row)
             await work.connection.exec_driver_sql(sql.LOCK, (row["report_id"],))
+            await refuse_merged(work, row["report_id"])
             media = Media(
                 media_id,
                 code,

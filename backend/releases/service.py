@@ -6,6 +6,7 @@ from typing import Any
 
 from backend.releases import sql
 from backend.releases.types import PublicText, TextChanged, TextState
+from backend.reports.service import refuse_merged
 from backend.reports.types import readers_of, report_resource
 from foundation.clock import Clock
 from foundation.database.database import Database
@@ -106,6 +107,9 @@ class TextReleaseService:
         report = await _locked(work, principal, parsed)
         work.intent = replace(work.intent, unit=report["handler_code"])
         decision = self._policy.authorise(principal, work.intent.action, _resource_of(report), now=now)
+        if work.intent.action == RELEASE.action:
+            # Taking back what should not be shown is never refused.
+            await refuse_merged(work, report["report_id"])
         found = await work.connection.exec_driver_sql(sql.PRESENT, (report["report_id"],))
         present = found.mappings().one_or_none()
         current = 0 if present is None else present["version"]

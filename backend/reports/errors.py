@@ -78,3 +78,59 @@ class PartsOpen(Refusal):
     code = "reports.parts_open"
     vi = "Còn đơn vị phối hợp chưa xong phần việc. Hãy chờ, hoặc gác phần việc đó lại kèm lý do."
     en = "A supporting unit has not done its part. Please wait, or set the part aside with a reason."
+
+
+class ReportMerged(Refusal):
+    """It was merged into another report, which is worked on in its place, and stands still."""
+
+    code = "reports.merged"
+    vi = "Phản ánh đã được gộp vào phản ánh {into}. Hãy xem phản ánh đó."
+    en = "The report was merged into report {into}. Please see that one."
+
+    def __init__(self, into: str) -> None:
+        super().__init__(into=into)
+        self.into = into
+
+
+class HasMerged(Refusal):
+    """Others were merged into it: there is one level."""
+
+    code = "reports.has_merged"
+    vi = "Đã có phản ánh khác gộp vào phản ánh {report}. Hãy gộp theo chiều ngược lại, hoặc tách ra trước."
+    en = "Others were merged into report {report}. Merge the other way round, or take them apart first."
+
+    def __init__(self, report: str) -> None:
+        super().__init__(report=report)
+        self.report = report
+
+
+class TooManyMerged(Refusal):
+    """As many reports as there may be were merged into it."""
+
+    code = "reports.too_many_merged"
+    vi = "Mỗi phản ánh nhận gộp tối đa {most} phản ánh khác."
+    en = "At most {most} reports are merged into one."
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most=most)
+        self.most = most
+
+
+class MergeReasonNeeded(Refusal):
+    """Of another category, further than 1,000 m, or of a place that is not known: somebody has to say why."""
+
+    code = "reports.merge_reason_needed"
+    vi = "Phản ánh {report} khác lĩnh vực, cách xa hơn 1.000 m hoặc không rõ vị trí. Hãy nêu lý do gộp."
+    en = "Report {report} is of another category, over 1,000 m away, or of unknown place. Please say why."
+
+    def __init__(self, report: str) -> None:
+        super().__init__(report=report)
+        self.report = report
+
+
+class NotMerged(Refusal):
+    """There is nothing to take apart."""
+
+    code = "reports.not_merged"
+    vi = "Phản ánh không được gộp vào phản ánh nào."
+    en = "The report was not merged into another."

@@ -38,6 +38,7 @@ class ReportRow(Base):
     legal_reason: Mapped[str | None]
     closed_at: Mapped[datetime | None]
     reopened_at: Mapped[datetime | None]
+    merged_into: Mapped[UUID | None]
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

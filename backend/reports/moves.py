@@ -15,11 +15,12 @@ from backend.reports.errors import (
     UnknownLegalReason,
     UnknownUnit,
 )
+from backend.reports.joined import closing_of, withdrawn
 from backend.reports.limits import checked_text
 from backend.reports.models import ReportRow
 from backend.reports.store import is_rated, refusal_of, unit_after_returns, unit_that_takes_reports
 from backend.reports.transitions import after
-from backend.reports.types import CITIZENS_WORD, ClosingReason, ReportState, ReportStep
+from backend.reports.types import CITIZENS_WORD, ClosingReason, Joined, ReportState, ReportStep
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import InvalidInput
 
@@ -97,6 +98,7 @@ async def change(
 ) -> None:
     """Change the locked report as the step says. Raises what stands against it."""
     before = ReportState(report.state)
+    closing = await closing_of(work, report, move.step)
     report.state = after(before, move.step)
     match move.step:
         case ReportStep.FORWARDED:
@@ -108,9 +110,9 @@ async def change(
         case ReportStep.WITHDRAWN:
             report.closing_reason, report.closed_at = ClosingReason.WITHDRAWN, now
         case ReportStep.RATED:
-            await _rate(work, report, move, now)
+            await _rate(work, report, closing, move, now)
         case ReportStep.REOPENED:
-            _reopen(report, now)
+            _reopen(report, closing, now)
         case _:
             pass
     report.version += 1
@@ -154,23 +156,31 @@ async def _close(
     report.closing_reason, report.closed_at = reason, now
 
 
-async def _rate(work: UnitOfWork, report: ReportRow, move: Move, now: datetime) -> None:
-    _check_in_time(report, now)
+async def _rate(
+    work: UnitOfWork, report: ReportRow, closing: Joined | ReportRow, move: Move, now: datetime
+) -> None:
+    if withdrawn(closing):
+        raise TooLate
+    since = _in_time(closing, now)
     if move.stars is None or not 1 <= move.stars <= 5:
         raise InvalidInput("stars")
-    if await is_rated(work, report):
+    if await is_rated(work, report, since):
         raise AlreadyRated
 
 
-def _reopen(report: ReportRow, now: datetime) -> None:
+def _reopen(report: ReportRow, closing: Joined | ReportRow, now: datetime) -> None:
+    """A merged report goes its own way from now on, also when the other one's citizen took that back."""
     if report.reopened_at is not None:
         raise AlreadyReopened
-    _check_in_time(report, now)
-    report.reopened_at = now
+    if withdrawn(closing) and report.merged_into is None:
+        raise TooLate
+    _in_time(closing, now)
+    report.reopened_at, report.merged_into = now, None
     report.closing_reason = report.legal_reason = report.closed_at = None
 
 
-def _check_in_time(report: ReportRow, now: datetime) -> None:
-    withdrawn = report.closing_reason == ClosingReason.WITHDRAWN
-    if withdrawn or report.closed_at is None or now > report.closed_at + CITIZENS_WORD:
+def _in_time(closing: Joined | ReportRow, now: datetime) -> datetime:
+    """When it was closed. Raises TooLate."""
+    if closing.closed_at is None or now > closing.closed_at + CITIZENS_WORD:
         raise TooLate
+    return closing.closed_at

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from backend.reports.filters import ReportFilter
+from backend.reports.joined import joined_of
 from backend.reports.limits import checked_search
 from backend.reports.sql import (
     CITY_LIST,
@@ -61,7 +62,7 @@ MAX_UNITS_SEARCHED = 20
 MAX_TIMELINE = 1_000
 MAX_LEGAL_REASONS = 50
 # Notes between officers: the citizen sees that a report went on, not what one office wrote to another.
-_INTERNAL_STEPS = frozenset({ReportStep.FORWARDED})
+_INTERNAL_STEPS = frozenset({ReportStep.FORWARDED, ReportStep.MERGED, ReportStep.UNMERGED})
 
 
 class ReportQueries:
@@ -349,6 +350,8 @@ def _report(row: asyncpg.Record, principal: Principal) -> Report:
         legal_reason=row["legal_reason"],
         closed_at=row["closed_at"],
         reopened_at=row["reopened_at"],
+        joined=None if row["joined"] is None else joined_of(row["joined"]),
+        merged_count=row["merged_count"] if isinstance(principal, OfficialPrincipal) else 0,
     )
 
 
@@ -388,6 +391,7 @@ def _public_report(row: asyncpg.Record, entries: Sequence[asyncpg.Record]) -> Pu
             )
             for entry in entries
         ),
+        merged_into=row["merged_into"],
     )
 
 

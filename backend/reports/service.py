@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from backend.citizens.service import require_proven
+from backend.reports.joined import refuse_merged
 from backend.reports.limits import MAX_PLACE, checked_cell, checked_text
 from backend.reports.models import ReportRow
 from backend.reports.moves import ACTIONS, Evidence, Gates, Move, Parts, change
@@ -22,6 +23,8 @@ from foundation.ids import NewId, RandomBytes, new_report_code, parse_report_cod
 from foundation.policy.engine import Decision, PolicyEngine
 from foundation.policy.entities import Resource
 from foundation.recording import Activity, AuditEvent
+
+__all__ = ["ReportService", "refuse_merged"]
 
 Actor = CitizenPrincipal | OfficialPrincipal
 

@@ -10,6 +10,8 @@ from uuid import UUID
 _COLUMNS = """
 r.id, r.code, r.citizen_id, r.category, r.ward_id, r.handler_id, r.place, r.body, r.state, r.participants,
 r.answer, r.closing_reason, r.legal_reason, r.closed_at, r.reopened_at,
+reports.main_facts(r.merged_into) AS joined,
+(SELECT count(*) FROM reports.report m WHERE m.merged_into = r.id) AS merged_count,
 r.routing_reason ->> 'rule' AS routing_rule, r.version, r.created_at,
 r.updated_at, w.code AS ward_code, w.name AS ward_name, h.code AS handler_code, h.name AS handler_name
 """
@@ -60,7 +62,7 @@ WHERE t.report_id = $1 AND t.id >= $3 AND t.id < {_UNTIL} ORDER BY t.version LIM
 """  # noqa: S608 - constants of this file
 PUBLIC = """
 SELECT code, category, ward_code, ward_name, handler_code, handler_name, state, closing_reason,
-       created_at, updated_at
+       created_at, updated_at, merged_into
 FROM reports.public_report WHERE code = $1
 """
 PUBLIC_TIMELINE = """

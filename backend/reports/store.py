@@ -1,5 +1,6 @@
 """How the aggregate is locked and written: the report, its timeline, its change row and one job."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -48,6 +49,21 @@ _LEGAL_REASON = text(
     """
     SELECT closing_reason FROM reports.legal_reason
     WHERE code = :code AND from_day <= :day AND (until_day IS NULL OR until_day >= :day)
+    """
+)
+# Of many codes: each is looked up as `_SEEN` looks up its own.
+_SEEN_IDS = text(
+    """
+    SELECT asked.code, seen.report_id FROM unnest(cast(:codes AS text[])) asked(code) CROSS JOIN LATERAL (
+      SELECT k.report_id FROM reports.report_by_reader k
+      WHERE k.reader = ANY(cast(:readers AS uuid[])) AND k.code = asked.code LIMIT 1) seen
+    """
+)
+_CITY_IDS = text("SELECT code, id AS report_id FROM reports.report WHERE code = ANY(cast(:codes AS text[]))")
+_BEFORE_MERGING = text(
+    """
+    SELECT t.from_state FROM reports.timeline t WHERE t.report_id = :report AND t.id >= :since
+      AND t.kind = 'merged' ORDER BY t.version DESC LIMIT 1
     """
 )
 _RETURNS = text(
@@ -108,9 +124,29 @@ async def lock(work: UnitOfWork, code: str) -> ReportRow:
     return report
 
 
-async def is_rated(work: UnitOfWork, report: ReportRow) -> bool:
-    """Whether the citizen has rated what the report was last closed with."""
-    row = {"report": report.id, "since": since_of(report.id), "closed_at": report.closed_at}
+async def ids_of(work: UnitOfWork, codes: Sequence[str]) -> dict[str, UUID]:
+    """The inner ids of reports that the principal sees, by code. Raises NotFound when one is missing."""
+    principal = work.principal
+    if isinstance(principal, OfficialPrincipal) and principal.city_level:
+        found = await work.connection.execute(_CITY_IDS, {"codes": list(codes)})
+    else:
+        asked = {"codes": list(codes), "readers": list(readers_of(principal))}
+        found = await work.connection.execute(_SEEN_IDS, asked)
+    ids = {row.code: row.report_id for row in found}
+    if len(ids) != len(set(codes)):
+        raise NotFound
+    return ids
+
+
+async def state_before_merging(work: UnitOfWork, report: ReportRow) -> ReportState:
+    """Where the merged report stood when it was merged the last time."""
+    row = {"report": report.id, "since": since_of(report.id)}
+    return ReportState((await work.connection.execute(_BEFORE_MERGING, row)).scalar_one())
+
+
+async def is_rated(work: UnitOfWork, report: ReportRow, closed_at: datetime) -> bool:
+    """Whether the citizen has rated what it was closed with then."""
+    row = {"report": report.id, "since": since_of(report.id), "closed_at": closed_at}
     return bool((await work.connection.execute(_RATED, row)).scalar())
 
 

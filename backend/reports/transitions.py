@@ -3,6 +3,8 @@
 from backend.reports.errors import IllegalTransition
 from backend.reports.types import ReportState, ReportStep
 
+_OPEN = frozenset(ReportState) - {ReportState.CLOSED, ReportState.MERGED}
+
 TRANSITIONS: dict[ReportStep, dict[ReportState, ReportState]] = {
     ReportStep.ACCEPTED: {ReportState.RECEIVED: ReportState.IN_PROGRESS},
     ReportStep.FORWARDED: {
@@ -18,13 +20,17 @@ TRANSITIONS: dict[ReportStep, dict[ReportState, ReportState]] = {
         ReportState.ANSWERED: ReportState.CLOSED,
     },
     # What the citizen tells later changes nothing of the work's state.
-    ReportStep.ADDED: {state: state for state in ReportState if state is not ReportState.CLOSED},
-    ReportStep.WITHDRAWN: {
-        state: ReportState.CLOSED for state in ReportState if state is not ReportState.CLOSED
-    },
-    ReportStep.RATED: {ReportState.CLOSED: ReportState.CLOSED},
+    ReportStep.ADDED: {state: state for state in _OPEN},
+    ReportStep.WITHDRAWN: dict.fromkeys(_OPEN, ReportState.CLOSED),
+    # A merged report is rated for what the other one was closed with (backend/reports/joined.py).
+    ReportStep.RATED: {ReportState.CLOSED: ReportState.CLOSED, ReportState.MERGED: ReportState.MERGED},
     # To the unit that closed it, as a new one: it is received again, within its time.
-    ReportStep.REOPENED: {ReportState.CLOSED: ReportState.RECEIVED},
+    ReportStep.REOPENED: {
+        ReportState.CLOSED: ReportState.RECEIVED,
+        ReportState.MERGED: ReportState.RECEIVED,
+    },
+    # Taken apart it is where it was, which its timeline says.
+    ReportStep.MERGED: dict.fromkeys(_OPEN, ReportState.MERGED),
 }
 
 

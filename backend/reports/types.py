@@ -29,6 +29,8 @@ class ReportState(StrEnum):
     AWAITING_CITIZEN = "awaiting_citizen"
     ANSWERED = "answered"
     CLOSED = "closed"
+    MERGED = "merged"
+    """The same as another report, which is worked on in its place."""
 
 
 class ReportStep(StrEnum):
@@ -45,6 +47,8 @@ class ReportStep(StrEnum):
     WITHDRAWN = "withdrawn"
     RATED = "rated"
     REOPENED = "reopened"
+    MERGED = "merged"
+    UNMERGED = "unmerged"
 
 
 class ClosingReason(StrEnum):
@@ -84,6 +88,21 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """The report that another one was merged into, as its public page shows it."""
+
+    code: str
+    state: ReportState
+    closing_reason: ClosingReason | None
+    closed_at: datetime | None
+
+    @property
+    def rateable_until(self) -> datetime | None:
+        """Until when citizens of merged reports may rate it; None: it is not closed, or was withdrawn."""
+        return _rateable_until(self.closed_at, self.closing_reason)
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A report as its citizen and its officers see it."""
 
@@ -105,13 +124,20 @@ class Report:
     """The ground of a refusal: a code of `LegalReason`."""
     closed_at: datetime | None = None
     reopened_at: datetime | None = None
+    joined: Joined | None = None
+    """The report that this one was merged into."""
+    merged_count: int = 0
+    """How many that the reader sees were merged into this one; officers alone are told."""
 
     @property
     def rateable_until(self) -> datetime | None:
-        """Until when the citizen may rate it; None when it is not closed, or was withdrawn."""
-        if self.closed_at is None or self.closing_reason is ClosingReason.WITHDRAWN:
-            return None
-        return self.closed_at + CITIZENS_WORD
+        """Until when the citizen may rate it; None when it is not closed, or was withdrawn.
+
+        A merged report is rated once the other one is closed.
+        """
+        if self.joined is not None:
+            return self.joined.rateable_until
+        return _rateable_until(self.closed_at, self.closing_reason)
 
     @property
     def reopenable_until(self) -> datetime | None:
@@ -154,6 +180,8 @@ class PublicReport:
     created_at: datetime
     updated_at: datetime
     timeline: tuple[PublicTimelineEntry, ...]
+    merged_into: str | None = None
+    """Code of the report that it was merged into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +191,39 @@ class Changed:
     code: str
     version: int
     state: ReportState
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A report by its code, and the version that the person saw."""
+
+    code: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Reports that are said to be the same as `into`, unchecked; `reason`: why, where that is not plain."""
+
+    into: Asked
+    merged: tuple[Asked, ...]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MergedReport:
+    """A report that was merged, or would be; `distance` in metres, None where a place is not known."""
+
+    changed: Changed
+    distance: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What merging answers: into which report, and the others in the order given."""
+
+    into: str
+    reports: tuple[MergedReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +254,10 @@ class Openings(Protocol):
     ) -> None:
         """Keep it. A failure raises, so that nothing is shown either."""
         ...
+
+
+def _rateable_until(closed_at: datetime | None, reason: ClosingReason | None) -> datetime | None:
+    return None if closed_at is None or reason is ClosingReason.WITHDRAWN else closed_at + CITIZENS_WORD
 
 
 def readers_of(principal: Principal) -> tuple[UUID, ...]:

@@ -20,10 +20,12 @@ TAKE_IN = text(
     ON CONFLICT (dimension, report_id) DO NOTHING
     """
 )
+# What was merged into another report waits on: the same thing is one, until they are taken apart.
 WAITING = text(
     """
     SELECT report_id, reporter, since, ward_id, cell, category, unit_id, points FROM statistics.waiting
-    WHERE dimension = :dimension
+    WHERE dimension = :dimension AND (dimension NOT IN ('place', 'category') OR NOT EXISTS (
+      SELECT FROM reports.report r WHERE r.id = report_id AND r.merged_into IS NOT NULL))
     """
 )
 BATCH = text(

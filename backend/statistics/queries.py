@@ -9,6 +9,7 @@ from backend.reports.types import ReportState, UnitRef
 from backend.statistics import sql
 from backend.statistics.limits import MOST_UNITS, before, checked_category, checked_period, months_within
 from backend.statistics.types import (
+    DONE,
     CategoryFigures,
     DayFigures,
     Figures,
@@ -139,7 +140,7 @@ def _figures(period: Period, earlier: Period, rows: Iterable[Any], standing: Ite
     for row in standing:
         state = ReportState(row["state"])
         states[state] = states.get(state, 0) + row["reports"]
-        if state is not ReportState.CLOSED:
+        if state not in DONE:
             still_open[row["category"]] = still_open.get(row["category"], 0) + row["reports"]
     names = sorted({category for category, _ in categories} | set(still_open))
     nothing = Tally()

@@ -34,6 +34,7 @@ GROUP BY category, state HAVING sum(reports) <> 0
 """  # noqa: S608 - constants of this file
 # A page of units, then theirs alone, each table read once. $3, $4 the period, $5, $6 its whole months,
 # $7, $8 after, $9 how many.
+_OPEN = "state NOT IN ('closed', 'merged')"
 _OF_PAGE = "unit_id = ANY ((SELECT ids FROM those)::int[])"
 
 
@@ -58,9 +59,9 @@ WITH page AS MATERIALIZED (
   SELECT unit_id, {_COLUMNS} FROM statistics.flow
   WHERE {_OF_PAGE} AND day BETWEEN $3::date AND $4::date AND {_CATEGORY}) p GROUP BY unit_id
 ), s AS (SELECT unit_id, sum(reports)::bigint AS open FROM (
-  SELECT unit_id, reports FROM statistics.standing WHERE {_OF_PAGE} AND state <> 'closed' AND {_CATEGORY}
+  SELECT unit_id, reports FROM statistics.standing WHERE {_OF_PAGE} AND {_OPEN} AND {_CATEGORY}
   UNION ALL
-  SELECT unit_id, reports FROM statistics.move WHERE {_OF_PAGE} AND state <> 'closed' AND {_CATEGORY}) o
+  SELECT unit_id, reports FROM statistics.move WHERE {_OF_PAGE} AND {_OPEN} AND {_CATEGORY}) o
   GROUP BY unit_id
 )
 SELECT u.id, u.code, u.name, u.name_key, coalesce(s.open, 0) AS open,

@@ -6,6 +6,9 @@ from datetime import date, datetime
 
 from backend.reports.types import ReportState, UnitRef
 
+DONE = frozenset({ReportState.CLOSED, ReportState.MERGED})
+"""States in which nothing is left to be done with a report by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -82,8 +85,8 @@ class Figures:
 
     @property
     def open(self) -> int:
-        """What is not closed at this moment."""
-        return sum(number for state, number in self.standing.items() if state is not ReportState.CLOSED)
+        """What is worked on at this moment: neither closed nor merged into another."""
+        return sum(number for state, number in self.standing.items() if state not in DONE)
 
 
 @dataclass(frozen=True, slots=True)

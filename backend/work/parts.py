@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from backend.reports.errors import SameUnit, UnknownUnit
+from backend.reports.service import refuse_merged
 from backend.work.errors import AlreadySupporting, ReportClosed, TooManyParts, WrongPartState
 from backend.work.store import Held, hold, write_entry
 from backend.work.types import EntryKind, PartState, Worked
@@ -226,6 +227,7 @@ async def _locked(work: UnitOfWork, held: Held, unit: Any) -> PartState | None:
         raise NotFound
     if report == "closed":
         raise ReportClosed
+    await refuse_merged(work, held.report.id)
     return None if state is None else PartState(state)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from backend.reports.service import refuse_merged
 from backend.work.errors import NotAHandler, NotAssigned, ReportClosed, SameAssignee
 from backend.work.store import Held, hold, put_in_hand, write_entry
 from backend.work.types import EntryKind, Worked
@@ -144,6 +145,7 @@ class WorkService:
             held = await hold(work, parsed)
             work.intent = replace(work.intent, unit=held.report.handler_code)
             decision = self._policy.authorise(principal, action, held.resource, now=now)
+            await refuse_merged(work, held.report.id)
             version = await make(Doing(work, principal, held, now))
             if idempotency is None:
                 return Worked(parsed, version)

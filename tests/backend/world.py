@@ -15,6 +15,7 @@ from backend.citizens.service import CitizenService
 from backend.media.evidence import MediaEvidence
 from backend.notifications.queries import InboxQueries
 from backend.notifications.service import NotificationService
+from backend.reports.merging import MergeService
 from backend.reports.queries import ReportQueries
 from backend.reports.service import ReportService
 from backend.reports.types import Changed, Submission
@@ -220,6 +221,17 @@ def compose(app: DatabaseSettings, worker: DatabaseSettings, recorder: Recorder 
         notifications=NotificationService(worker_database, policy, clock, new_uuid),
         inboxes=InboxQueries(database, policy, clock),
         recorder=recorder,
+    )
+
+
+def merging_of(world: World) -> MergeService:
+    """Merging on a world's database."""
+    return MergeService(
+        database=world.database,
+        policy=PolicyEngine.load(POLICIES),
+        parts=WorkParts(),
+        clock=world.clock,
+        new_id=new_uuid,
     )
 
 

@@ -60,6 +60,27 @@ def test_every_round_has_one_handling_clock_that_begins_and_stops_in_order(steps
 
 
 @settings(max_examples=150, deadline=None)
+@given(histories(), pauses, st.integers(0, 7), st.integers(1, 4_000))
+def test_time_in_which_a_report_was_merged_does_not_count(steps, halts, where, long) -> None:
+    """Merged and taken apart: as many rounds, the same time allowed, no verdict of before changed."""
+    index = min(where, len(steps) - 1)
+    before, later = steps[: index + 1], steps[index + 1 :]
+    at = before[-1].at + timedelta(minutes=1)
+    back = Step(at + timedelta(minutes=long), before[-1].state, before[-1].unit)
+    late = [Step(step.at + timedelta(minutes=long + 2), step.state, step.unit) for step in later]
+    merged = [*before, Step(at, "merged", before[-1].unit)]
+    plain, stood = reckon(before, halts, [], terms_of), reckon([*merged, back], halts, [], terms_of)
+    assert len(rounds_of([*merged, back, *late])) == len(rounds_of([*before, *late]))
+    assert [(c.kind, c.round, c.allowed) for c in plain] == [(c.kind, c.round, c.allowed) for c in stood]
+    assert all(new.due_at >= old.due_at for old, new in zip(plain, stood, strict=True))
+    for clock in stood:
+        assert CALENDAR.between(clock.started_at, clock.due_at, clock.without) == clock.allowed
+    # While it is merged there is what had stopped, as it was.
+    ended = [verdict(clock) for clock in plain if clock.stopped_at is not None]
+    assert [verdict(clock) for clock in reckon(merged, halts, [], terms_of)] == ended
+
+
+@settings(max_examples=150, deadline=None)
 @given(histories(), pauses, levels)
 def test_a_due_time_is_the_time_allowed_after_the_start(steps, halts, urgencies) -> None:
     for clock in reckon(steps, halts, [], terms_of):

@@ -178,7 +178,7 @@ def _insert_reports(
     wards = [unit for code, unit in units.items() if code.isdigit()]
     for _ in range(count):
         identifier = UUID(int=random.getrandbits(128))
-        state = random.choice(list(ReportState))
+        state = random.choice([state for state in ReportState if state is not ReportState.MERGED])
         connection.execute(
             "INSERT INTO reports.report (id, code, citizen_id, category, ward_id, h3_cell, place, body,"
             " state, handler_id, visible_units, routing_reason, answer, closing_reason, closed_at, version,"

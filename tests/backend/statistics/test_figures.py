@@ -4,12 +4,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from backend.reports.types import ClosingReason, ReportState
+from backend.reports.types import Asked, ClosingReason, Merge, ReportState
 from backend.statistics.queries import READ
 from backend.statistics.types import Period, Tally, Wanted
 from foundation.errors import Forbidden, InvalidInput, NotFound
 from tests.backend.statistics.conftest import THIS_DAY, TODAY, Bureau
-from tests.backend.world import CITY, CONSTRUCTION, HOAN_KIEM, SOC_SON, key, show_evidence
+from tests.backend.world import CITY, CONSTRUCTION, HOAN_KIEM, SOC_SON, key, merging_of, show_evidence
 
 WHOLE_TABLES = ("standing", "daily", "monthly")
 
@@ -274,3 +274,18 @@ async def test_too_many_units_and_pages_are_refused(bureau: Bureau) -> None:
 async def test_nothing_happened(bureau: Bureau) -> None:
     seen = await bureau.figures("quang", category="never_used")
     assert (seen.open, seen.now, seen.categories, seen.now.on_time_rate) == (0, Tally(), (), None)
+
+
+async def test_merged_report_leaves_what_is_open_and_comes_back(bureau: Bureau) -> None:
+    main, other = await bureau.world.submitted(), await bureau.world.submitted()
+    minh, merges = await bureau.world.official("minh"), merging_of(bureau.world)
+    merge = Merge(Asked(main.code, 1), (Asked(other.code, 1),))
+    await merges.merge(minh, merge, key())
+    seen = await bureau.figures()
+    assert (seen.open, seen.standing) == (1, {ReportState.RECEIVED: 1, ReportState.MERGED: 1})
+    assert (seen.now.received, seen.now.closed, seen.categories[0].open) == (2, 0, 1)
+    await bureau.roll_up()
+    assert await bureau.figures() == seen
+    await merges.unmerge(minh, other.code, 2, "Khác nhau.", key())
+    seen = await bureau.figures()
+    assert (seen.open, seen.standing, seen.now.received) == (2, {ReportState.RECEIVED: 2}, 2)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from backend.reports.types import Asked, Merge
 from backend.statistics.public import PublicFigureQueries
 from backend.statistics.publishing import Publisher
 from foundation.errors import InvalidInput, NotFound
@@ -17,7 +18,7 @@ from foundation.ids import new_uuid
 from foundation.policy.engine import PolicyEngine
 from services.figures import GEOJSON, PATH, public_map
 from tests.backend.statistics.conftest import Bureau
-from tests.backend.world import HOAN_KIEM, POLICIES
+from tests.backend.world import HOAN_KIEM, POLICIES, key, merging_of
 from tests.graphql_schema.fakes import FakeGateway
 
 
@@ -141,3 +142,18 @@ async def test_deadlines_and_ratings_wait_for_company_too(
         5,
         None,
     )
+
+
+async def test_merged_report_waits_until_it_is_taken_apart(bureau: Bureau, publisher: Publisher) -> None:
+    """The same thing is one on the map: with a merged report four others have no company."""
+    await _reported(bureau, 5)
+    rows = bureau.rows("SELECT code FROM reports.report ORDER BY created_at, id LIMIT 2")
+    main, other = (str(row[0]) for row in rows)
+    minh, merges = await bureau.world.official("minh"), merging_of(bureau.world)
+    await merges.merge(minh, Merge(Asked(main, 1), (Asked(other, 1),)), key())
+    await publisher.run()
+    batches = "SELECT dimension, reports FROM statistics.batch ORDER BY dimension"
+    assert bureau.rows(batches) == []
+    await merges.unmerge(minh, other, 2, "Khác nhau.", key())
+    await publisher.run()
+    assert bureau.rows(batches) == [("category", 5), ("place", 5)]
