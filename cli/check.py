@@ -12,6 +12,7 @@ from cli.output import errors
 from stack.home import ROOT
 
 _BIN = Path(sys.executable).parent
+_POLICIES = ("policies/backend", "policies/vault")
 
 
 def check() -> None:
@@ -31,7 +32,7 @@ def _checks() -> dict[str, list[str]]:
         "imports": [str(_BIN / "lint-imports")],
         "schema": [sys.executable, "-m", "graphql_schema.export", *schema],
         "documents": [sys.executable, "-m", "cli", "documents", "check"],
-        "policies": [sys.executable, "-m", "foundation.policy.cases", "policies/backend"],
+        "policies": [sys.executable, "-m", "foundation.policy.cases", *_POLICIES],
         "vectors": [sys.executable, "-m", "cli.vault_vectors"],
         "key vectors": [sys.executable, "-m", "cli.keyring_vectors"],
         "readers": [sys.executable, "-m", "cli.vector_readers"],

@@ -1,6 +1,6 @@
 """Cases of policies: who may do what to which object, and who may not.
 
-    python -m foundation.policy.cases policies/backend
+    python -m foundation.policy.cases policies/backend policies/vault
 
 `cases/world.yaml` names the units, people and objects; every other `cases/*.yaml` is a list of cases. A case
 says what is expected and exactly which policies decide it. Complete means: each action is allowed and denied
@@ -37,6 +37,7 @@ from foundation.identity.principal import (
 from foundation.policy.engine import PolicyEngine, policy_tree
 from foundation.policy.entities import (
     Caller,
+    DescribedCaller,
     EntityRef,
     Resource,
     Value,
@@ -75,8 +76,19 @@ class DeviceEntry(_Strict, frozen=True):
     owner: UUID | None = None
 
 
+class Described(_Strict, frozen=True):
+    """A caller in the words of another schema than the backend's."""
+
+    type: str
+    id: str
+    attributes: dict[str, Any] = {}
+    circumstances: dict[str, Any] = {}
+
+
 class Person(_Strict, frozen=True):
-    """One caller. Exactly one of `citizen`, `official`, `system`, `channel`; none of them is nobody."""
+    """One caller. Exactly one of `citizen`, `official`, `system`, `channel`, `described`; none is nobody."""
+
+    described: Described | None = None
 
     citizen: UUID | None = None
     official: UUID | None = None
@@ -94,7 +106,8 @@ class Person(_Strict, frozen=True):
 
 
 class ResourceEntry(_Strict, frozen=True):
-    """An object. Values: plain ones, {unit: CODE}, {citizen | official: PERSON}, {channel: NAME}, lists."""
+    """An object. Values: plain ones, {unit: CODE}, {citizen | official: PERSON}, {channel: NAME},
+    {entity: "Type::id"}, lists."""
 
     type: str
     id: str
@@ -245,6 +258,8 @@ def _list(policies: tuple[str, ...]) -> str:
 
 def _principal(world: World, person: Person) -> Caller:
     origin = replace(_ORIGIN, network_kind=person.network_kind)
+    if person.described is not None:
+        return _described(world, person.described)
     if person.system is not None:
         return SystemPrincipal(origin, person.system)
     if person.channel is not None:
@@ -263,6 +278,14 @@ def _principal(world: World, person: Person) -> Caller:
         units=frozenset(world.units[code] for code in person.units),
         city_level=person.city_level,
         device=_device(person.device, person.official),
+    )
+
+
+def _described(world: World, entry: Described) -> DescribedCaller:
+    return DescribedCaller(
+        EntityRef(entry.type, entry.id),
+        tuple((name, _value(world, value)) for name, value in entry.attributes.items()),
+        tuple((name, _value(world, value)) for name, value in entry.circumstances.items()),
     )
 
 
@@ -311,6 +334,9 @@ def _scalar(world: World, value: Any) -> bool | int | str | datetime | EntityRef
             return official_ref(_known(world.people[name].official))
         case {"channel": str(name)}:
             return channel_ref(name)
+        case {"entity": str(name)}:
+            kind, _, identifier = name.partition("::")
+            return EntityRef(kind, identifier)
         case bool() | int() | str() | datetime():
             return value
     raise CasesInvalid(f"not a value: {value!r}")

@@ -36,10 +36,6 @@ NETWORK_KINDS = frozenset({"city", "internet", "unknown"})
 _UNIT_CODE = re.compile(r"[0-9]{5}|(?P<letter>[CDP])[0-9]{4}")
 
 
-Caller: TypeAlias = Principal
-"""Whom policies decide about."""
-
-
 @dataclass(frozen=True, slots=True)
 class EntityRef:
     """A typed reference to another entity."""
@@ -50,6 +46,23 @@ class EntityRef:
 
 Scalar: TypeAlias = bool | int | str | datetime | EntityRef
 Value: TypeAlias = Scalar | tuple[Scalar, ...] | frozenset[Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedCaller:
+    """A caller whom a service describes itself, in the words of its own schema.
+
+    The vault's people are what its register of authority says; a token gives them nothing.
+    """
+
+    ref: EntityRef
+    attributes: tuple[tuple[str, Value], ...]
+    circumstances: tuple[tuple[str, Value], ...]
+    """The whole context of the question."""
+
+
+Caller: TypeAlias = Principal | DescribedCaller
+"""Whom policies decide about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +117,16 @@ def principal_ref(principal: Caller) -> EntityRef:
             return EntityRef("System", principal.name)
         case ChannelPrincipal():
             return channel_ref(principal.name)
+        case DescribedCaller():
+            return principal.ref
 
 
 def standing_of(principal: Caller) -> Hashable:
     """All that `principal_resource` depends on: the same for a person until a duty changes."""
     if isinstance(principal, ChannelPrincipal):
         return ("channel", principal.name, principal.state)
+    if isinstance(principal, DescribedCaller):
+        return (principal.ref, principal.attributes)
     if not isinstance(principal, OfficialPrincipal):
         return principal_ref(principal)
     return (
@@ -130,6 +147,8 @@ def principal_resource(principal: Caller) -> Resource:
             return Resource(ref.type, ref.id, _official_attributes(principal))
         case ChannelPrincipal():
             return Resource(ref.type, ref.id, {"state": principal.state})
+        case DescribedCaller():
+            return Resource(ref.type, ref.id, dict(principal.attributes))
         case _:
             return Resource(ref.type, ref.id, {})
 
@@ -153,9 +172,12 @@ def circumstances_of(principal: Caller, now: datetime) -> dict[str, Value]:
 
     Only with a session `sign_in_age` in seconds, only on a known device `device`. Raises PolicyErrored when
     the kind of network or the session's level is unknown, the sign-in lies in the future, or `now` is naive.
+    A described caller's are what the description says.
     """
     if now.tzinfo is None:
         raise PolicyErrored("a moment without a time zone")
+    if isinstance(principal, DescribedCaller):
+        return dict(principal.circumstances)
     if principal.origin.network_kind not in NETWORK_KINDS:
         raise PolicyErrored("the kind of network is unknown")
     circumstances: dict[str, Value] = {"now": now, "acr": 0, "network": principal.origin.network_kind}

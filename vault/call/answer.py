@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from vault.call import octets
 from vault.call.errors import AnswerNotGenuine
 from vault.call.octets import LARGEST_ANSWER, VERSION, Malformed
+from vault.keyring.memory import wiped
 
 R = 32
 _HEAD = len(VERSION) + R
@@ -20,13 +21,19 @@ _KEY = 32
 _NONCE = 12
 
 
-def seal(answer_key: bytes, request_digest: bytes, r: bytes, json: bytes) -> bytes:
-    """The vault's half. `r` is 32 fresh random octets, so that no key and nonce are used twice."""
+def seal(answer_key: bytes, request_digest: bytes, r: bytes, *json: bytes | bytearray) -> bytes:
+    """The vault's half. `r` is 32 fresh random octets, so that no key and nonce are used twice.
+
+    `json` may come in parts; what it is copied into is wiped. Raises ValueError for too much.
+    """
     if len(r) != R:
         raise ValueError("r has 32 octets")
     cipher, nonce = _cipher(answer_key, request_digest, r)
     head = VERSION + r
-    return head + cipher.encrypt(nonce, octets.inside(b"", json, _HEAD + _TAG), head)
+    with wiped(octets.filled(json, _HEAD + _TAG)) as plain:
+        if _HEAD + len(plain) + _TAG > LARGEST_ANSWER:
+            raise ValueError("more than an answer carries")
+        return head + cipher.encrypt(nonce, plain, head)
 
 
 def unseal(answer: bytes, answer_key: bytes, request: bytes) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from vault.call import answer, octets, request
 from vault.call.errors import TooLarge, Unauthenticated, Unavailable, VaultRefusal
 from vault.call.nonces import Nonces
 from vault.call.octets import LARGEST_REQUEST, Malformed
-from vault.call.operations import Answer, Asked, InvalidRequest, Operation, Operations
+from vault.call.operations import Answer, Asked, InvalidRequest, Operation, Operations, Plain
 from vault.call.proofs import verify_call
 from vault.call.request import Binding, Opened
 from vault.call.request_keys import RequestKeys
@@ -97,10 +97,11 @@ class CallDoor:
         except VaultRefusal as refusal:
             await self._keep(principal, good, OPENING, refusal)
             raise
-        value = await self._answer(principal, good, opened)
-        return answer.seal(
-            opened.answer_key, opened.digest, self.random_bytes(answer.R), octets.content(value)
-        )
+        said = await self._answer(principal, good, opened)
+        try:
+            return answer.seal(opened.answer_key, opened.digest, self.random_bytes(answer.R), *said.parts)
+        finally:
+            said.wipe()
 
     async def _let_in(
         self, frame: bytes, authorization: Sequence[str], proofs: Sequence[str], origin: Origin
@@ -128,7 +129,7 @@ class CallDoor:
         except IdentityRefusal as error:
             raise Unauthenticated from error
 
-    async def _answer(self, principal: OfficialPrincipal, proof: Proof, opened: Opened) -> dict[str, Any]:
+    async def _answer(self, principal: OfficialPrincipal, proof: Proof, opened: Opened) -> Plain:
         intent = OPENING
         try:
             operation, parameters = self.operations.find(_value(opened))
@@ -143,7 +144,7 @@ class CallDoor:
             await self._keep(principal, proof, intent, said)
             return _problem(said)
         try:
-            return {"result": await said()}
+            return _result(await said())
         except Refusal as refusal:
             await self._keep(principal, None, intent, refusal)
             return _problem(refusal)
@@ -207,8 +208,15 @@ async def _use_up(work: UnitOfWork, jkt: str, proof: Proof) -> None:
         raise _UsedProof from error
 
 
-def _problem(refusal: Refusal) -> dict[str, Any]:
-    return {"problem": {"code": refusal.code}}
+def _problem(refusal: Refusal) -> Plain:
+    """The code, and what the refusal's text names: the app writes the text itself, in its language."""
+    told = {name: value for name, value in refusal.details.items() if value is not None}
+    return Plain((octets.content({"problem": {"code": refusal.code} | told}),))
+
+
+def _result(value: dict[str, Any] | Plain) -> Plain:
+    parts = value.parts if isinstance(value, Plain) else (octets.content(value),)
+    return Plain((b'{"result":', *parts, b"}"))
 
 
 def _value(opened: Opened) -> dict[str, Any]:

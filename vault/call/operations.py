@@ -1,7 +1,7 @@
 """What can be asked inside a request: each feature offers operations by name."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import Refusal
 from foundation.identity.principal import OfficialPrincipal
 from foundation.recording import Activity, AuditEvent
+from vault.keyring.memory import wipe
 
 
 class InvalidRequest(Refusal):
@@ -27,7 +28,23 @@ class UnknownOperation(Refusal):
     en = "The vault has no such operation. Please update the app."
 
 
-Answer = Callable[[], Awaitable[dict[str, Any]]]
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A result whose content lies sealed in the database: its JSON in parts, wiped once the answer is sealed.
+
+    No part becomes a str on the way, which nobody could wipe.
+    """
+
+    parts: tuple[bytes | bytearray, ...] = field(repr=False)
+
+    def wipe(self) -> None:
+        """Overwrite what can be."""
+        for part in self.parts:
+            if isinstance(part, bytearray):
+                wipe(part)
+
+
+Answer = Callable[[], Awaitable[dict[str, Any] | Plain]]
 """Makes what is said, after the commit: nothing is decrypted before its event is kept."""
 
 

@@ -1,0 +1,12 @@
+"""Records, sealed, and results of writes."""
+
+from migrations.sql import run
+
+revision = "0008_records"
+down_revision = "0006_authority"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run(__file__, owner="vault_owner")

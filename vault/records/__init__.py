@@ -1,0 +1,1 @@
+"""Records: a data key each, opened by one function whose condition repeats what was decided on."""
