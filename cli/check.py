@@ -35,6 +35,7 @@ def _checks() -> dict[str, list[str]]:
         "policies": [sys.executable, "-m", "foundation.policy.cases", *_POLICIES],
         "vectors": [sys.executable, "-m", "cli.vault_vectors"],
         "key vectors": [sys.executable, "-m", "cli.keyring_vectors"],
+        "statements": [sys.executable, "-m", "cli.statement_vectors"],
         "readers": [sys.executable, "-m", "cli.vector_readers"],
         "lock": [sys.executable, "-m", "cli.lock"],
     }

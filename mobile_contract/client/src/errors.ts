@@ -27,6 +27,12 @@ export class RequestTooLarge extends VaultClientError {
   readonly code = "request_too_large";
 }
 
+/** What is to be signed is no payload of a statement: it is not signed. */
+export class StatementRefused extends VaultClientError {
+  override readonly name = "StatementRefused";
+  readonly code = "statement_refused";
+}
+
 /**
  * Nothing was opened. `said` is unproven, for whoever stands between may have written it: show the person
  * "not available", nothing more.

@@ -8,6 +8,7 @@ export {
   KeysetRefused,
   NotAvailable,
   RequestTooLarge,
+  StatementRefused,
   TokenRefused,
   VaultClientError,
 } from "./errors.ts";
@@ -15,4 +16,5 @@ export { GraphqlBackend, type GraphqlOptions, type Session } from "./graphql.ts"
 export type { Json, JsonObject } from "./json.ts";
 export { type Keyset, NOTHING_SEEN, type Notes, type Roots, type Seen } from "./keyset.ts";
 export { type Octets, unhex } from "./octets.ts";
+export { type StatementSignature, shownOf, signStatement } from "./statement.ts";
 export { makeProof, type ProofOf } from "./proof.ts";

@@ -45,23 +45,31 @@ func openJWS(compact string, key jwk, claims any) error {
 		return errMalformed
 	}
 	signature, err := unb64u(parts[2])
-	if err != nil || len(signature) != 64 {
-		return errMalformed
+	if err != nil {
+		return err
 	}
 	payload, err := unb64u(parts[1])
 	if err != nil {
 		return err
 	}
-	public, err := key.public()
-	if err != nil {
+	if err := key.verify([]byte(parts[0]+"."+parts[1]), signature); err != nil {
 		return err
 	}
-	hash := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	return json.Unmarshal(payload, claims)
+}
+
+// verify checks ES256 (RFC 7518, 3.4): r ‖ s over SHA-256.
+func (k jwk) verify(signed, signature []byte) error {
+	public, err := k.public()
+	if err != nil || len(signature) != 64 {
+		return errMalformed
+	}
+	hash := sha256.Sum256(signed)
 	r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
 	if !ecdsa.Verify(public, hash[:], r, s) {
 		return errMalformed
 	}
-	return json.Unmarshal(payload, claims)
+	return nil
 }
 
 // digestOf is the claim over a body's exact octets (RFC 9530).
