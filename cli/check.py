@@ -34,6 +34,7 @@ def _checks() -> dict[str, list[str]]:
         "documents": [sys.executable, "-m", "cli", "documents", "check"],
         "policies": [sys.executable, "-m", "foundation.policy.cases", *_POLICIES],
         "vectors": [sys.executable, "-m", "cli.vault_vectors"],
+        "tree vectors": [sys.executable, "-m", "cli.tree_vectors"],
         "key vectors": [sys.executable, "-m", "cli.keyring_vectors"],
         "statements": [sys.executable, "-m", "cli.statement_vectors"],
         "readers": [sys.executable, "-m", "cli.vector_readers"],

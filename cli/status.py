@@ -82,6 +82,7 @@ def _addresses(stack: EmbeddedStack) -> dict[str, str]:
         "edge": f"{stack.services.api_url}/graphql",
         "api": f"https://localhost:{stack.ports.api} (behind the edge)",
         "vault": f"{stack.services.vault_url} (for the api alone)",
+        "witness": f"{stack.witness.settings().url} (for the vault's relay alone)",
     }
 
 

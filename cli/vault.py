@@ -11,6 +11,7 @@ from cli import place
 from cli.client import ApiRefused, IocClient, LoginRefused, Person
 from cli.graphql import endpoints
 from cli.vault_client import KeysetRefused, Pinned, VaultClient, VaultSaidNo
+from cli.vault_log import show_log
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
 from stack.realms import OFFICIALS
@@ -18,6 +19,9 @@ from stack.vault_keys import VaultKeys
 from vault.call.errors import AnswerNotGenuine
 
 app = typer.Typer(help="The vault, as a demo person reaches it.", no_args_is_help=True)
+
+
+app.command("log")(show_log)
 
 
 @app.callback()

@@ -485,6 +485,29 @@ class SocSettings(Section, frozen=True):
     window: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 128
 
 
+class WitnessSettings(Section, frozen=True):
+    """Who cosigns a log's checkpoints, by mutual TLS."""
+
+    url: str
+    """Its submission prefix: `add-checkpoint` lies below it."""
+    name: str
+    public_key_file: Path
+    """Ed25519 (PEM): what its cosignatures are checked with."""
+    ca_file: Path
+    certificate_file: Path
+    key_file: Path
+
+
+class CheckpointSettings(Section, frozen=True):
+    """The log's tree: who signs it and who cosigns it (audit/notary.py)."""
+
+    key_file: Path
+    """Ed25519 (PEM): signs the checkpoints."""
+    witness: WitnessSettings
+    interval_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
+    """While lines come, a checkpoint so often."""
+
+
 class RelaySettings(Section, frozen=True):
     """services/relay.py: one per log."""
 
@@ -492,9 +515,15 @@ class RelaySettings(Section, frozen=True):
     database: DatabaseSettings
     audit: AuditSettings
     soc: SocSettings
+    checkpoints: CheckpointSettings | None = None
+    """The vault's log has them; the backend's not yet."""
     poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.25
     operations: OperationsSettings | None = None
     tracing: TracingSettings | None = None
+
+    def __post_init__(self) -> None:
+        if self.audit.log == "vault" and self.checkpoints is None:
+            raise ValueError("the vault's log is signed and cosigned: checkpoints")
 
 
 class SignerSettings(Section, frozen=True):

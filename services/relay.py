@@ -13,6 +13,7 @@ import signal
 from pathlib import Path
 
 import asyncpg
+import httpx
 import structlog
 
 from audit.log import LogError, LogWriter, leaves_between
@@ -28,6 +29,7 @@ from foundation.health import Health
 from foundation.ids import new_uuid
 from foundation.settings import DatabaseSettings, RelaySettings, SocSettings, load
 from services import probes
+from services.notary import notarise, notary_of, watch_notary, witness_http
 from services.observing import observed
 
 SILENT_SECONDS = 120.0
@@ -68,11 +70,18 @@ async def run(settings: RelaySettings) -> None:
         lambda: connect(settings.database), make_writer, receiver_of(settings.soc), settings.poll_seconds
     )
     health = health_of(relay)
-    work = asyncio.create_task(relay.run())
+    work = [asyncio.create_task(relay.run())]
+    http: httpx.AsyncClient | None = None
+    if settings.checkpoints is not None:
+        http = witness_http(settings.checkpoints.witness)
+        notary = notary_of(settings, settings.checkpoints, http)
+        watch_notary(health, notary)
+        work.append(asyncio.create_task(notarise(notary)))
 
     def stop() -> None:
         health.drain()
-        work.cancel()
+        for task in work:
+            task.cancel()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,10 +91,13 @@ async def run(settings: RelaySettings) -> None:
         log.info("relay_started", log=settings.audit.log)
         try:
             with contextlib.suppress(asyncio.CancelledError):
-                await work
+                await asyncio.gather(*work)
         except LogError as error:
             log.critical("log_not_as_left", error=str(error))
             raise SystemExit(1) from error
+        finally:
+            if http is not None:
+                await http.aclose()
     log.info("relay_stopped")
 
 

@@ -42,6 +42,7 @@ from services.observing import observed
 from services.serving import DRAIN, Serving, drain_before_stop
 from services.vault_routes import vault_routes
 from vault.authority.errors import RegisterBroken
+from vault.authority.operations import operations_of
 from vault.authority.register import Register, register_of
 from vault.call.door import PATH, CallDoor
 from vault.call.nonces import Nonces
@@ -130,7 +131,12 @@ def door_of(
         ),
         nonces=Nonces(read_secret(settings.keys.nonce_key_file)),
         keys=request_keys_of(settings.keys),
-        operations=Operations(GREETING),
+        operations=Operations(
+            GREETING,
+            operations_of(
+                register, new_uuid, secrets.token_bytes, native_only=settings.environment == "production"
+            ),
+        ),
         database=database,
         clock=clock,
         random_bytes=secrets.token_bytes,

@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from stack.secret_files import write_secret
 
 RELAY_NAME = "relay.backend.ioc.internal"
+VAULT_RELAY_NAME = "relay.vault.ioc.internal"
 EDGE_NAME = "edge.ioc.internal"
 API_NAME = "api.backend.ioc.internal"
 OPENBAO_ADMINISTRATOR_NAME = "openbao-administrator.backend.ioc.internal"
@@ -150,6 +151,11 @@ class Certificates:
     """The authority of those who may call it."""
     keyring_clients: dict[str, Pair]
     """By role."""
+    vault_relay: Pair
+    witness_authority: Path
+    """Of the way from the vault's relay to the witness, both ends, and of nothing else."""
+    witness: Pair
+    witness_client: Pair
 
 
 def keyring_name(role: str) -> str:
@@ -172,12 +178,14 @@ def ensure(folder: Path, *, anew: bool = False) -> Certificates:
     keyring = Authority(
         folder, "keyring-ca", "HaNoi IOC local CA of the callers of the vault's OpenBao", anew
     )
+    witness = Authority(folder, "witness-ca", "HaNoi IOC local CA of the witness", anew)
     servers.ensure()
     soc.ensure()
     callers.ensure()
     openbao.ensure()
     vault.ensure()
     keyring.ensure()
+    witness.ensure()
     return Certificates(
         authority=servers.certificate,
         soc_authority=soc.certificate,
@@ -203,6 +211,10 @@ def ensure(folder: Path, *, anew: bool = False) -> Certificates:
         keyring_clients={
             role: keyring.client(f"keyring-{role}", keyring_name(role)) for role in KEYRING_ROLES
         },
+        vault_relay=soc.client("vault-relay", VAULT_RELAY_NAME),
+        witness_authority=witness.certificate,
+        witness=witness.server("witness"),
+        witness_client=witness.client("witness-client", VAULT_RELAY_NAME),
     )
 
 

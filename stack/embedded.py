@@ -32,6 +32,7 @@ from stack.settings_files import write_settings
 from stack.sms import SmsDouble
 from stack.soc import SocReceiver
 from stack.supervisor import Part, Supervisor
+from stack.witness import WitnessPart
 
 _ROOM = 2 * 1024**3
 Step = Callable[[str], AbstractContextManager[None]]
@@ -101,6 +102,11 @@ class EmbeddedStack:
     def soc(self) -> SocReceiver:
         """The SOC's receiver."""
         return SocReceiver(self.home, self.ports, self.certificates)
+
+    @cached_property
+    def witness(self) -> WitnessPart:
+        """Who cosigns the vault's log. In a deployment it stands elsewhere."""
+        return WitnessPart(self.home, self.ports, self.certificates)
 
     @cached_property
     def clamav(self) -> ClamAv:
@@ -206,6 +212,7 @@ class EmbeddedStack:
             realms.render(PEOPLE, self.home.folder, self.keycloak.url, self.services.api_url, mail)
             self.fcm.prepare()
             self.services.write_settings()
+            self.witness.prepare()
         with self.step("Keycloak's program"):
             self.keycloak.distribution.ensure(self.home.log("keycloak-build"))
             self.keycloak.prepare()
@@ -239,6 +246,8 @@ class EmbeddedStack:
                 openbao.set_up()
         with self.step("The SOC's receiver"):
             self.supervisor.start(soc)
+        with self.step("The vault's witness"):
+            self.supervisor.start(self.witness.part())
         with self.step("Doubles of mail, push and SMS"):
             self.supervisor.start(self.mail.part())
             self.supervisor.start(self.fcm.part())

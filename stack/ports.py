@@ -39,6 +39,8 @@ class Ports:
     vault_operations: int
     openbao_vault: int
     openbao_vault_cluster: int
+    vault_relay_operations: int
+    witness: int
 
     def operations(self, service: str) -> int:
         """Where a service of ours answers its operators."""

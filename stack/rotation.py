@@ -122,6 +122,8 @@ class Rotation:
             *(self._shown_by(openbao.its.name) for openbao in self.stack.openbaos),
             Step("relay", self.reloader("relay")),
             Step("vault", self.reloader("vault")),
+            Step("the witness", lambda: self.stack.supervisor.restart(self.stack.witness.part())),
+            Step("the vault's relay", self.reloader("vault_relay")),
             Step("the SOC's receiver", lambda: self.stack.supervisor.restart(self.stack.soc.part())),
             Step("mail", lambda: self.stack.supervisor.restart(self.stack.mail.part())),
         ]

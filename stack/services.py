@@ -14,6 +14,7 @@ from foundation.settings import (
     ArchiverSettings,
     AuditSettings,
     ChannelsSettings,
+    CheckpointSettings,
     DirectoryQueueSettings,
     DirectorySettings,
     EdgeEventsSettings,
@@ -38,7 +39,7 @@ from foundation.settings import (
     WorkerSettings,
 )
 from recovery.sealed import KEY_BYTES as BACKUP_KEY_SIZE
-from stack.certificates import Certificates
+from stack.certificates import Certificates, Pair
 from stack.clamav import ClamAv
 from stack.home import CONFIGURATION, ROOT, Home
 from stack.keycloak import answers
@@ -52,6 +53,7 @@ from stack.settings_files import write_settings
 from stack.sms import sms_token_file
 from stack.supervisor import Part
 from stack.vault_keys import VaultKeys
+from stack.witness import WitnessPart
 
 CITIZENS = "ihanoi"
 OFFICIALS = "hanoi-ioc"
@@ -120,6 +122,7 @@ class Services:
         VaultKeys(self.home).prepare()
         if self.vault is not None:
             write_settings(self.settings_file("vault"), self._vault(self.vault))
+            write_settings(self.settings_file("vault_relay"), self._vault_relay(self.vault))
         for service, settings in self._settings().items():
             write_settings(self.settings_file(service), settings)
 
@@ -138,18 +141,25 @@ class Services:
 
     def _vault_parts(self) -> list[Part]:
         # Before the api, and so after it when all are stopped.
-        return [] if self.vault is None else [self._part("vault", lambda: self._says_started("vault"))]
+        if self.vault is None:
+            return []
+        return [
+            self._part("vault_relay", lambda: self._says_started("vault_relay", "relay"), "relay"),
+            self._part("vault", lambda: self._says_started("vault")),
+        ]
 
-    def _part(self, name: str, ready: Callable[[], bool]) -> Part:
-        command = [sys.executable, "-m", f"services.{name}", "--settings", str(self.settings_file(name))]
+    def _part(self, name: str, ready: Callable[[], bool], module: str | None = None) -> Part:
+        settings = str(self.settings_file(name))
+        command = [sys.executable, "-m", f"services.{module or name}", "--settings", settings]
         return Part(name, lambda: command, ready)
 
     def _api_is_ready(self) -> bool:
         url = f"https://localhost:{self.ports.api}/health/ready"
         return answers(url, self.certificates.authority, self.certificates.edge_client)
 
-    def _says_started(self, name: str) -> bool:
-        return f'"{name}_started"' in self.home.log(name).read_text(encoding="utf-8", errors="replace")
+    def _says_started(self, name: str, module: str | None = None) -> bool:
+        text = self.home.log(name).read_text(encoding="utf-8", errors="replace")
+        return f'"{module or name}_started"' in text
 
     def _settings(self) -> dict[str, Section]:
         audit = AuditSettings(log="backend")
@@ -175,7 +185,7 @@ class Services:
                 database=self.backend.settings("backend_relay", pool_size=2),
                 audit=audit,
                 operations=self._operations("relay"),
-                soc=self._soc(),
+                soc=self._soc(self.certificates.relay),
             ),
             "directory": DirectorySettings(
                 environment="development",
@@ -292,6 +302,17 @@ class Services:
             operations=self._operations("vault"),
         )
 
+    def _vault_relay(self, cluster: PostgresCluster) -> RelaySettings:
+        witness = WitnessPart(self.home, self.ports, self.certificates)
+        return RelaySettings(
+            environment="development",
+            database=cluster.settings("vault_relay", pool_size=2),
+            audit=AuditSettings(log="vault"),
+            operations=self._operations("vault_relay"),
+            soc=self._soc(self.certificates.vault_relay),
+            checkpoints=CheckpointSettings(key_file=VaultKeys(self.home).log_key, witness=witness.settings()),
+        )
+
     def _mail(self) -> MailSettings:
         double = MailDouble(self.home, self.ports, self.certificates)
         return MailSettings(
@@ -366,8 +387,7 @@ class Services:
             client_id=client_id, key_file=self.home.secret(f"keycloak-{client_id}.pem")
         )
 
-    def _soc(self) -> SocSettings:
-        pair = self.certificates.relay
+    def _soc(self, pair: Pair) -> SocSettings:
         return SocSettings(
             host="127.0.0.1",
             port=self.ports.soc,

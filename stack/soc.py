@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.certificates import RELAY_NAME, Certificates
+from stack.certificates import RELAY_NAME, VAULT_RELAY_NAME, Certificates
 from stack.errors import StackError
 from stack.home import ROOT, Home
 from stack.packages import program
@@ -45,7 +45,7 @@ class SocReceiver:
             "ca": self.certificates.soc_authority,
             "certificate": self.certificates.soc.certificate,
             "key": self.certificates.soc.key,
-            "permitted_peer": RELAY_NAME,
+            "permitted_peers": f'"{RELAY_NAME}", "{VAULT_RELAY_NAME}"',
             "sink": _SOURCE / "sink.py",
             "python": sys.executable,
             "file": self.file,

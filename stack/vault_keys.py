@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 
@@ -37,6 +38,16 @@ class VaultKeys:
     def roots(self) -> Path:
         """The roots' public keys: {"roots": [hex, hex]}."""
         return self.home.folder / "vault" / "roots.json"
+
+    @property
+    def log_key(self) -> Path:
+        """What signs the log's checkpoints, until the vault has an OpenBao of its own."""
+        return self.home.secret("vault-log.pem")
+
+    @property
+    def log_public(self) -> Path:
+        """Its public half, for witnesses and readers."""
+        return self.home.folder / "vault" / "log.pub.pem"
 
     @property
     def _certificate(self) -> Path:
@@ -65,9 +76,10 @@ class VaultKeys:
         """Make what is missing; a certificate that ends within 30 days is made anew."""
         now = now or datetime.now(UTC)
         random_key(self.home.secret("vault-nonces"), _NONCE_KEY)
-        roots = [_key(self.home.secret(f"vault-root-{number}.pem")) for number in (1, 2)]
-        signer = _key(self.home.secret("vault-keyset.pem"))
+        roots = [ed25519_key(self.home.secret(f"vault-root-{number}.pem")) for number in (1, 2)]
+        signer = ed25519_key(self.home.secret("vault-keyset.pem"))
         self.roots.parent.mkdir(mode=0o700, exist_ok=True)
+        self.log_public.write_bytes(public_pem(ed25519_key(self.log_key)))
         public = [root.public_key().public_bytes_raw().hex() for root in roots]
         self.roots.write_text(json.dumps({"roots": public}), encoding="utf-8")
         if self._certificate.exists() and self._ends() > now + RENEW_BEFORE:
@@ -81,7 +93,8 @@ class VaultKeys:
         return datetime.fromisoformat(line)
 
 
-def _key(path: Path) -> Ed25519PrivateKey:
+def ed25519_key(path: Path) -> Ed25519PrivateKey:
+    """The Ed25519 key in `path` (PEM); made when there is none."""
     if not path.exists():
         pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         write_secret(path, pem)
@@ -89,3 +102,8 @@ def _key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError(f"{path} is not an Ed25519 key")
     return key
+
+
+def public_pem(key: Ed25519PrivateKey) -> bytes:
+    """The public half."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

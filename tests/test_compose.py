@@ -28,7 +28,7 @@ from foundation.settings import (
     load,
 )
 from stack import keycloak
-from stack.certificates import RELAY_NAME
+from stack.certificates import RELAY_NAME, VAULT_RELAY_NAME
 from stack.home import ROOT
 from stack.ports import Ports
 from stack.postgres import PostgresCluster, binaries
@@ -40,7 +40,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 JOBS = {"migrate-backend", "migrate-vault", "passwords-backend", "passwords-vault", "seed", "signatures"}
 PASSWORDS = {"passwords-backend", "passwords-vault"}
-OPERATED = {"api", "vault", "worker", "relay", "directory", "edge_events", "archiver"}
+OPERATED = {"api", "vault", "vault_relay", "worker", "relay", "directory", "edge_events", "archiver"}
 """Our services: each tells on its own loopback whether it is ready."""
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Z_]+)(?P<rest>[^}]*)\}")
 _VALUES = {
@@ -50,6 +50,7 @@ _VALUES = {
     "IOC_KEYCLOAK_PORT": "8444",
     "IOC_MAIL_SENDER": "ioc@hanoi.example",
     "IOC_SOC_PORT": "20514",
+    "IOC_WITNESS_PORT": "8446",
 }
 
 
@@ -98,16 +99,18 @@ def test_networks_are_the_zones() -> None:
         "keycloak-data": {"keycloak", "postgres-keycloak", "archiver"},
         "outside": {"keycloak", "worker", "signatures", "clamav-signatures"},
         "sealing": {"api", "openbao"},
-        "soc": {"relay", "soc"},
+        "soc": {"relay", "vault_relay", "soc"},
         "vault": {"api", "vault"},
         "vault-identity": {"edge", "vault"},
         "vault-sealing": {"vault", "openbao-vault"},
+        "witness": {"vault_relay", "witness"},
     }
 
 
 def test_no_way_leads_out_of_the_inner_zones() -> None:
     inner = {zone for zone, network in COMPOSE["networks"].items() if network.get("internal") is True}
-    assert inner == {"application", "keycloak-data", "sealing", "vault", "vault-identity", "vault-sealing"}
+    zones = {"application", "keycloak-data", "sealing", "vault", "vault-identity", "vault-sealing", "witness"}
+    assert inner == zones
 
 
 def test_the_edge_alone_is_published() -> None:
@@ -225,6 +228,7 @@ def test_no_secret_stands_in_environment_or_command() -> None:
         ("vault", VaultSettings, "vault"),
         ("worker", WorkerSettings, "worker"),
         ("relay", RelaySettings, "relay"),
+        ("vault_relay", RelaySettings, "vault_relay"),
         ("directory", DirectorySettings, "directory"),
         ("edge_events", EdgeEventsSettings, "edge_events"),
         ("archiver", ArchiverSettings, "archiver"),
@@ -263,7 +267,7 @@ def test_receivers_template_is_filled_whole() -> None:
         assert old in filled_in
         filled_in = filled_in.replace(old, new)
     assert re.findall(r"\{[a-z_]+\}", filled_in) == []
-    assert f'tls.permittedPeer=["{RELAY_NAME}"]' in filled_in
+    assert f'tls.permittedPeer=["{RELAY_NAME}", "{VAULT_RELAY_NAME}"]' in filled_in
 
 
 def test_everything_that_images_copy_exists() -> None:

@@ -174,6 +174,7 @@ def test_every_command_of_ours_is_a_module_of_the_image() -> None:
     assert commands == {
         "migrations",
         "services.seed",
+        "verifier.witness",
         *(f"services.{name}" for name in STARTED - {"migrations"}),
     }
 

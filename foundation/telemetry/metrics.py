@@ -126,6 +126,17 @@ AUDIT_OLDEST = _gauge(
 AUDIT_READ = _gauge(
     "audit_read_timestamp_seconds", "When the state of the log was last read", several="livemax"
 )
+CHECKPOINT_SIZE = _gauge(
+    "audit_checkpoint_size", "Lines under the newest signed checkpoint", several="livemax"
+)
+CHECKPOINT_FAULT = _gauge(
+    "audit_checkpoint_fault", "1 when the log is not the one that was signed", several="livemax"
+)
+COSIGNED_SIZE = _gauge("audit_cosigned_size", "Lines that the witness has cosigned", several="livemax")
+COSIGNED_AT = _gauge("audit_cosigned_timestamp_seconds", "When the witness last cosigned", several="livemax")
+WITNESS_REFUSES = _gauge(
+    "audit_witness_refuses", "1 when the witness has seen another log", several="livemax"
+)
 RELAY_CONNECTED = _gauge("relay_connected", "1 while the receiver is connected", several="livemax")
 RELAY_CONNECTIONS = _counter("relay_connections", "Connections made to the receiver")
 RELAY_FAULTS = _counter("relay_faults", "Connections to the receiver that failed or broke")

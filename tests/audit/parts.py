@@ -145,7 +145,7 @@ class Soc:
             "{ca}": self.authority.certificate,
             "{certificate}": server.certificate,
             "{key}": server.key,
-            "{permitted_peer}": RELAY_NAME,
+            "{permitted_peers}": f'"{RELAY_NAME}"',
             "{sink}": self.sink,
             "{python}": sys.executable,
             "{file}": self.file,

@@ -72,6 +72,8 @@ def test_every_part_runs(running_stack: RunningStack) -> None:
         "relay",
         "directory",
         "vault",
+        "vault_relay",
+        "witness",
     }
 
 
@@ -94,7 +96,7 @@ def test_only_keycloaks_cluster_listens_on_a_port_and_on_the_loopback_alone(
     assert listening == {"backend": ("",), "vault": ("",), "keycloak": ("127.0.0.1",)}
 
 
-PROCESSES = ["api", "worker", "relay", "directory", "edge_events"]
+PROCESSES = ["api", "worker", "relay", "vault_relay", "directory", "edge_events"]
 
 
 @pytest.mark.parametrize("process", PROCESSES)

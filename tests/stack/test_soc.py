@@ -29,7 +29,7 @@ def test_rsyslog_accepts_the_configuration(configuration: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_relay_is_the_only_peer_that_is_let_in(configuration: Path) -> None:
+def test_relays_are_the_only_peers_that_are_let_in(configuration: Path) -> None:
     text = configuration.read_text(encoding="utf-8")
-    assert 'tls.permittedPeer=["relay.backend.ioc.internal"]' in text
+    assert 'tls.permittedPeer=["relay.backend.ioc.internal", "relay.vault.ioc.internal"]' in text
     assert 'tls.authMode="name"' in text

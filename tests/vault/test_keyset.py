@@ -6,7 +6,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.vault.parts import KEY, NOW
-from vault.call import notes
 from vault.call.keyset import (
     KEYSET_NAME,
     Certificate,
@@ -18,6 +17,7 @@ from vault.call.keyset import (
     certify,
     issue,
 )
+from verifier import notes
 
 ROOTS = [Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()]
 SIGNER = Ed25519PrivateKey.generate()

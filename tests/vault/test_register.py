@@ -1,6 +1,7 @@
 """The register against a database superuser: rows give nothing; what is gone or changed stops the vault."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -218,11 +219,7 @@ async def test_superuser_brings_a_genesis_of_his_own(made: Registered) -> None:
 
 
 async def test_vault_with_a_broken_register_answers_no_operation(made: Registered) -> None:
-    door = type(made.rig.door)(
-        **{name: getattr(made.rig.door, name) for name in made.rig.door.__slots__ if name != "guard"},
-        guard=made.register.refresh,
-    )
-    object.__setattr__(made.rig, "door", door)
+    made.rig.door = dataclasses.replace(made.rig.door, guard=made.register.refresh)
     device = made.rig.device()
     assert "result" in await made.rig.hello(device, "j1")
     made.insert(b"{}")

@@ -122,6 +122,38 @@ class StatementStale(StatementRefused):
     en = "The proposal is too old or its term is not valid. Please make it again."
 
 
+class NoSuchProposal(Refusal):
+    """No proposal of this id waits for signatures."""
+
+    code = "vault.no_such_proposal"
+    vi = "Không có đề nghị này, hoặc đề nghị đã xong hay quá hạn."
+    en = "There is no such proposal, or it is done or too old."
+
+
+class CodeInvalid(Refusal):
+    """Wrong, used, run out, or somebody else's: one refusal for all."""
+
+    code = "vault.code_invalid"
+    vi = "Mã kích hoạt không dùng được. Hãy xin cán bộ an ninh mã mới."
+    en = "The activation code is not good. Ask the security officer for a new one."
+
+
+class NativeOnly(Refusal):
+    """Browsers are not enrolled in production."""
+
+    code = "vault.native_only"
+    vi = "Chỉ ứng dụng trên thiết bị được quản lý mới được đăng ký."
+    en = "Only the app on a managed device is enrolled."
+
+
+class TooManyProposals(Refusal):
+    """As many wait as an approver can be shown."""
+
+    code = "vault.too_many_proposals"
+    vi = "Đang có quá nhiều đề nghị chờ ký. Hãy ký hoặc chờ hết hạn."
+    en = "Too many proposals wait for signatures. Sign them, or wait until they run out."
+
+
 class RegisterMoved(StatementRefused):
     """Another statement came first: what was decided may no longer hold."""
 

@@ -154,17 +154,24 @@ class Register:
 
         One statement at a time: whoever comes second is held against what the first one left.
         """
-        await connection.execute(_ALONE)
-        await self.refresh(connection)
+        await self.alone(connection)
         statement, state = parse(octets), self.state
         state.check(statement, self.clock.now())
         return await self._add(connection, statement, state)
 
+    async def alone(self, connection: AsyncConnection) -> None:
+        """From now to the end of this transaction nobody else adds a statement; the state is the newest."""
+        await connection.execute(_ALONE)
+        await self.refresh(connection)
+
+    def head_with(self, octets: bytes) -> bytes:
+        """The head after a statement that is the next one."""
+        return head_after(self.state.head, octets)
+
     async def establish(self, database: Database, origin: Origin) -> None:
         """Begin the chain with the genesis file, if there is one and no chain yet. Raises RegisterBroken."""
         async with database.unit_of_work(SystemPrincipal(origin, "vault"), FOUND) as work:
-            await work.connection.execute(_ALONE)
-            await self.refresh(work.connection)
+            await self.alone(work.connection)
             octets = self.genesis()
             if self.state.epoch >= 0 or octets is None:
                 return
@@ -188,7 +195,12 @@ class Register:
             raise RegisterMoved
         if bytes(made) != head:
             raise RegisterBroken("the database chains otherwise")
-        return AuditEvent("authority.append", activity=Activity.CREATE, resource=f"register:{head.hex()}")
+        return AuditEvent(
+            FOUND.action,
+            activity=Activity.CREATE,
+            resource=f"register:{head.hex()}",
+            others=(f"statement:{statement.content.id}",),
+        )
 
     async def _follow(self, connection: AsyncConnection) -> None:
         known = max(self.state.epoch, 0)

@@ -27,6 +27,7 @@ from vault.authority.errors import (
 from vault.authority.statements import (
     OFFICER,
     ROOT_ALGORITHM,
+    Body,
     ClearanceBody,
     Content,
     DeviceBody,
@@ -172,6 +173,27 @@ class State:
         signers = [self._signer(statement.payload, one, content.made_at, now) for one in statement.signatures]
         self._check_content(content, signers, now)
 
+    def admit(self, payload: str, content: Content, signature: Signature, now: datetime) -> str:
+        """The person whose signature this is, if it may stand under `content`. Raises a StatementRefused.
+
+        Whether the others that stand there go with it only the whole statement tells.
+        """
+        self._check_age(content, now)
+        if content.id in self.ids:
+            raise AlreadyThere
+        device = self._signer(payload, signature, content.made_at, now)
+        person, beneficiary = device.given.person, self._beneficiary(content.body)
+        if not (isinstance(content.body, DeviceBody) and person == beneficiary):
+            self._check_giver(person, beneficiary, [content.made_at, now])
+        return person
+
+    def may_approve(self, person: str, jkt: str, at: datetime) -> None:
+        """Raise NotAnApprover unless `person` approves on this device at `at`."""
+        device = self.device_of(jkt, at)
+        if device is None or device.given.person != person or device.usable_from(self.wait) > at:
+            raise NotAnApprover
+        self._check_approver(person, [at])
+
     def apply(self, statement: Statement) -> None:
         """Take a checked statement as the next one."""
         content, body = statement.content, statement.content.body
@@ -250,22 +272,24 @@ class State:
 
     def _check_content(self, content: Content, signers: Sequence[GivenDevice], now: datetime | None) -> None:
         moments = [at for at in (content.made_at, now) if at is not None]
-        body = content.body
-        if isinstance(body, LockBody):
-            beneficiary = self._check_target(body)
-            if body.action == "lock":
-                self._check_taker(signers, beneficiary, moments)
-                return
-        elif isinstance(body, PostBody | DeviceBody | ClearanceBody):
-            beneficiary = body.person
-            if isinstance(body, DeviceBody) and device_key(body.key).thumbprint() in self.devices:
-                raise AlreadyThere
-        else:
-            raise StatementMalformed("no rules for this kind yet")
+        body, beneficiary = content.body, self._beneficiary(content.body)
+        if isinstance(body, LockBody) and body.action == "lock":
+            self._check_taker(signers, beneficiary, moments)
+            return
         approving = [
             one for one in signers if not (isinstance(body, DeviceBody) and one.given.person == beneficiary)
         ]
         self._check_givers(approving, beneficiary, moments)
+
+    def _beneficiary(self, body: Body) -> str:
+        """Who gets something, or has it taken. Raises a StatementRefused for what can't be given."""
+        if isinstance(body, LockBody):
+            return self._check_target(body)
+        if not isinstance(body, PostBody | DeviceBody | ClearanceBody):
+            raise StatementMalformed("no rules for this kind yet")
+        if isinstance(body, DeviceBody) and device_key(body.key).thumbprint() in self.devices:
+            raise AlreadyThere
+        return body.person
 
     def _check_target(self, body: LockBody) -> str:
         """Whom a lock or its end concerns. Raises NothingThere, AlreadyThere."""
@@ -299,20 +323,23 @@ class State:
         self, signers: Sequence[GivenDevice], beneficiary: str, moments: list[datetime]
     ) -> None:
         people = [one.given.person for one in signers]
-        if beneficiary in people:
-            raise OwnBenefit
+        for person in people:
+            self._check_giver(person, beneficiary, moments)
         if len(people) != 2 or people[0] == people[1]:
             raise TwoApproversNeeded
-        for person in people:
-            self._check_approver(person, moments)
         first, second = signers
         for at in moments:
-            if any(beneficiary in self.superiors_of(person, at) for person in people):
-                raise SubordinateApproves
             if self.bodies_of(people[0], at) & self.bodies_of(people[1], at):
                 raise SameBody
             if people[1] in self._appointers(first, at) or people[0] in self._appointers(second, at):
                 raise AppointedByTheOther
+
+    def _check_giver(self, person: str, beneficiary: str, moments: list[datetime]) -> None:
+        if person == beneficiary:
+            raise OwnBenefit
+        self._check_approver(person, moments)
+        if any(beneficiary in self.superiors_of(person, at) for at in moments):
+            raise SubordinateApproves
 
     def _check_approver(self, person: str, moments: list[datetime]) -> None:
         for at in moments:

@@ -228,11 +228,17 @@ def read_payload(payload: bytes) -> Content:
     return Content(
         kind=value.kind,
         id=UUID(value.id),
-        body=_convert(value.body, _BODIES[value.kind]),
-        from_=_read(value.from_),
-        until=None if value.until is None else _read(value.until),
+        body=read_body(value.kind, value.body),
+        from_=read_moment(value.from_),
+        until=None if value.until is None else read_moment(value.until),
         reason=value.reason,
     )
+
+
+def read_body(kind: Kind, body: dict[str, Any]) -> Body:
+    """The body of a statement of `kind`. Raises StatementMalformed."""
+    read: Body = _convert(body, _BODIES[kind])
+    return read
 
 
 def write_payload(content: Content) -> bytes:
@@ -330,7 +336,8 @@ def _unb64u(text: str) -> bytes:
         raise StatementMalformed("not base64url") from error
 
 
-def _read(text: str) -> datetime:
+def read_moment(text: str) -> datetime:
+    """Inverse of `written`. Raises StatementMalformed."""
     try:
         if not _MOMENT_FORM.fullmatch(text):
             raise ValueError

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from vault.call.keys import KID, PUBLIC, SUITE, kid_of
-from vault.call.notes import NoteRefused, Verifier, lines_of, sign, unb64, verify
+from verifier.notes import NoteRefused, Verifier, lines_of, sign, unb64, verify
 
 ROOT_NAME = "ioc.hanoi.gov.vn/vault/root"
 KEYSET_NAME = "ioc.hanoi.gov.vn/vault/keyset"

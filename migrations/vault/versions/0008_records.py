@@ -3,7 +3,7 @@
 from migrations.sql import run
 
 revision = "0008_records"
-down_revision = "0006_authority"
+down_revision = "0005_tree"
 branch_labels = None
 depends_on = None
 
