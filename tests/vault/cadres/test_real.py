@@ -1,0 +1,150 @@
+"""Cadre files on the real OpenBao and the real register: signed statements give, and a lock takes at once."""
+
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from foundation.ids import new_uuid
+from stack.home import ROOT
+from tests.parts import Database
+from tests.vault.chain import BORN
+from tests.vault.parts import NOW, Device
+from tests.vault.records.doubles import Factor, Watch
+from tests.vault.records.office import POLICIES, Office, file
+from tests.vault.registered import Registered
+from tests.vault.rig import Rig
+from vault.authority.statements import ClearanceBody, PostBody
+from vault.cadres.operations import operations_of
+from vault.cadres.service import CADRE, Cadres
+from vault.call.operations import GREETING, Operations
+from vault.keyring.service import Keyring
+from vault.records.gate import Gate
+from vault.records.results import Results
+from vault.records.service import Records
+
+BY = ("an", "binh")
+COMMITTEE = "P0002"
+NOT_FOUND = {"problem": {"code": "common.not_found"}}
+
+
+@dataclass
+class Real:
+    """The office with nothing of ours doubled but the code of the second factor and Keycloak."""
+
+    office: Office
+    registered: Registered
+
+    def device(self, name: str) -> Device:
+        """A person's device whose key is the chain's, signed in by passkey."""
+        device = Device(
+            sub=name, sid=f"session-{name}", token=f"token.of.{name}", key=self.registered.chain.key_of(name)
+        )
+        self.office.rig.keycloak.sign_in(device)
+        self.office.signed_in(device)
+        return device
+
+    async def enrolled(
+        self, name: str, role: str | None, own: str | None = None, above: str | None = None
+    ) -> Device:
+        """Somebody whom two officers gave post, device and, if any, clearance, two days ago."""
+        chain, at = self.registered.chain, NOW - timedelta(days=2)
+        body = PostBody(name, COMMITTEE, COMMITTEE, above, own)
+        await self.registered.add(chain.make("post", body, BY, at=at))
+        await self.registered.add(chain.device(name, BY, at=at))
+        if role is not None:
+            await self.registered.add(
+                chain.make("clearance", ClearanceBody(name, COMMITTEE, 3, role), BY, at=at)
+            )
+        return self.device(name)
+
+
+@pytest.fixture
+async def real(vault_database: Database, keyring: Keyring) -> AsyncIterator[Real]:
+    """On OpenBao and the vault's database."""
+    rig = Rig.of(vault_database)
+    await rig.database.open()
+    registered = await Registered(rig).begin()
+    factor, watch = Factor(), Watch()
+    records = Records(
+        kind=CADRE,
+        gate=Gate(registered.register, factor, watch, native_alone=True),
+        policies=POLICIES,
+        keys=keyring,
+        results=Results(keyring),
+        database=rig.database,
+        new_id=new_uuid,
+        random_bytes=secrets.token_bytes,
+    )
+    cadres = Cadres(records)
+    rig.door = replace(
+        rig.door, operations=Operations(GREETING, operations_of(cadres)), guard=registered.register.refresh
+    )
+    yield Real(Office(rig, keyring, registered.register, factor, watch, cadres), registered)
+    await rig.database.close()
+
+
+async def test_leader_opens_what_the_officer_keeps_and_a_colleague_learns_nothing(real: Real) -> None:
+    kien = await real.enrolled("kien", "keeper")
+    mai, colleague = await real.enrolled("mai", "reader"), await real.enrolled("nam", None)
+    record = await real.office.kept(kien, COMMITTEE)
+    opened = await real.office.ask(mai, "cadre.open", record=record)
+    assert opened["result"]["file"] == file()
+    hidden = await real.office.ask(colleague, "cadre.open", record=record)
+    absent = await real.office.ask(colleague, "cadre.open", record=str(new_uuid()))
+    assert hidden == absent == NOT_FOUND
+    found = await real.office.ask(mai, "cadre.find", name="hoa")
+    assert [one["record"] for one in found["result"]["files"]] == [record]
+    assert (await real.office.ask(mai, "cadre.structure"))["result"]["total"] == 1
+    assert real.office.rows("SELECT tenant, class FROM keyring.epoch_key") == [(COMMITTEE, 3)]
+
+
+async def test_repeated_write_is_answered_from_what_was_sealed(real: Real) -> None:
+    kien, operation_id = await real.enrolled("kien", "keeper"), secrets.token_bytes(16)
+    asked = {"tenant": COMMITTEE, "file": file()}
+    first = await real.office.again(kien, operation_id, "cadre.put", **asked)
+    assert await real.office.again(kien, operation_id, "cadre.put", **asked) == first
+    assert first["result"]["version"] == 1
+
+
+async def test_own_file_and_the_superiors_are_hidden_by_posts_of_the_register(real: Real) -> None:
+    kien = await real.enrolled("kien", "keeper")
+    of_chief, of_nam = await real.office.kept(kien, COMMITTEE), await real.office.kept(kien, COMMITTEE)
+    await real.enrolled("chief", None, own=of_chief)
+    nam = await real.enrolled("nam", "reader", own=of_nam, above="chief")
+    for record in (of_chief, of_nam):
+        assert await real.office.ask(nam, "cadre.open", record=record) == NOT_FOUND
+    assert (await real.office.ask(nam, "cadre.list"))["result"]["files"] == []
+
+
+async def test_lock_by_one_officer_closes_the_files_at_once(real: Real) -> None:
+    kien, mai = await real.enrolled("kien", "keeper"), await real.enrolled("mai", "reader")
+    record = await real.office.kept(kien, COMMITTEE)
+    assert (await real.office.ask(mai, "cadre.open", record=record)).keys() == {"result"}
+    await real.registered.add(real.registered.chain.lock(("binh",), person="mai"))
+    assert await real.office.ask(mai, "cadre.open", record=record) == {
+        "problem": {"code": "vault.device_not_enrolled"}
+    }
+
+
+async def test_device_of_today_waits(real: Real) -> None:
+    record = await real.office.kept(await real.enrolled("kien", "keeper"), COMMITTEE)
+    chain = real.registered.chain
+    await real.registered.add(chain.make("post", PostBody("mai", COMMITTEE, COMMITTEE, None, None), BY))
+    await real.registered.add(chain.device("mai", BY))
+    await real.registered.add(chain.make("clearance", ClearanceBody("mai", COMMITTEE, 3, "reader"), BY))
+    said = await real.office.ask(real.device("mai"), "cadre.open", record=record)
+    assert said["problem"]["code"] == "vault.device_waits"
+
+
+async def test_security_officer_of_the_genesis_opens_nothing(real: Real) -> None:
+    record = await real.office.kept(await real.enrolled("kien", "keeper"), COMMITTEE)
+    assert BORN < NOW
+    assert await real.office.ask(real.device("an"), "cadre.open", record=record) == NOT_FOUND
+
+
+def test_policies_of_the_vault_are_the_ones_that_are_checked() -> None:
+    text = (ROOT / "policies" / "vault" / "cadres.cedar").read_text(encoding="utf-8")
+    assert text in POLICIES.texts[1]
