@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from typing import Annotated, Any
 
 import httpx
@@ -14,6 +16,7 @@ from cli.vault_client import KeysetRefused, Pinned, VaultClient, VaultSaidNo
 from cli.vault_log import show_log
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
+from stack.home import ROOT
 from stack.realms import OFFICIALS
 from stack.vault_keys import VaultKeys
 from vault.call.errors import AnswerNotGenuine
@@ -50,6 +53,26 @@ def hello(person: Annotated[str, typer.Option("--as", help="A demo person of the
     except httpx.TransportError as error:
         raise StackError("stack", f"no answer: {error}", "./ioc status, ./ioc up") from error
     typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
+
+
+@app.command()
+def rotate(
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="internal, personal, party, restricted; else all.")
+    ] = None,
+) -> None:
+    """New versions and epochs of the vault's keys, while it serves. What was cut off is finished."""
+    _administer(["rotate", *(part for name in classes or () for part in ("--class", name))])
+
+
+def _administer(arguments: list[str]) -> None:
+    """Run vault.admin as a process of its own, with the settings of whoever administers."""
+    settings = place.existing().services.settings_file("vault_admin")
+    command = [sys.executable, "-m", "vault.admin", "--settings", str(settings), *arguments]
+    done = subprocess.run(command, check=False, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it ended"])[-1]
+        raise StackError("vault", said, "./ioc status; then once more")
 
 
 async def _hello(stack: EmbeddedStack, person: str) -> dict[str, Any]:

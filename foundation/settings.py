@@ -662,6 +662,15 @@ class VaultSettings(Section, frozen=True):
             raise ValueError("the vault writes its own log: audit.log")
 
 
+class VaultAdminSettings(Section, frozen=True):
+    """vault/admin.py: what operators do to the vault's keys, in a process that serves nobody."""
+
+    database: DatabaseSettings
+    """As the role vault_keyring."""
+    rotate: OpenBaoSettings
+    """A new version is written to the disk before it is answered: `seconds` is for connecting alone."""
+
+
 class ArchivedCluster(Section, frozen=True):
     """A cluster whose WAL is archived, as its role for replication."""
 

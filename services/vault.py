@@ -1,6 +1,7 @@
 """The vault: `python -m services.vault --settings FILE`. Two routes, for the api alone, by mutual TLS.
 
-One serving process: its request keys live in its memory (vault/call/request_keys.py).
+Its request keys are the database's, opened at the start (vault/keyring/seeds.py): a restart answers what was
+sealed before it.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from foundation.identity.principal import Origin
 from foundation.identity.realm_keys import RealmKeys
 from foundation.identity.tokens import Realm, TokenVerifier
 from foundation.ids import new_uuid
+from foundation.sealing.transit import Transit
 from foundation.settings import VaultKeysSettings, VaultSettings, load, read_secret
 from services import probes
 from services.observing import observed
@@ -45,10 +47,12 @@ from vault.authority.errors import RegisterBroken
 from vault.authority.operations import operations_of
 from vault.authority.register import Register, register_of
 from vault.call.door import PATH, CallDoor
+from vault.call.errors import Unavailable
 from vault.call.nonces import Nonces
 from vault.call.operations import GREETING, Operations
 from vault.call.request_keys import RequestKeys
 from vault.keyring.errors import KeyringUnavailable
+from vault.keyring.seeds import TRANSIT_KEY, Seeds
 from vault.keyring.service import Keyring
 
 SETTINGS_VARIABLE = "IOC_VAULT_SETTINGS"
@@ -57,6 +61,8 @@ STOP_SECONDS = 15
 HEADER_SECONDS = 30
 HEADER_OCTETS = 32_768
 UPKEEP_SECONDS = 30.0
+NO_KEYS_SECONDS = 2.0
+"""Until the next try while no request can be opened."""
 MONTHS_AHEAD = 24
 
 log = structlog.get_logger()
@@ -77,6 +83,7 @@ class Parts:
     keyring: Keyring
     register: Register
     door: CallDoor
+    seeds: Seeds
 
 
 def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
@@ -92,7 +99,9 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
     )
     database = Database(settings.database, recorder)
     http = keycloak_http(settings.identity.keycloak_ca_file)
+    keyring = Keyring(settings.keyring, settings.database, secrets.token_bytes)
     register = register_of(settings.authority, clock)
+    door = door_of(settings, clock, recorder, database, http, register)
     return Parts(
         settings=settings,
         clock=clock,
@@ -102,9 +111,10 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
         http=http,
         watch=ClockWatch(clock, probes.moment(lambda: database.pool)),
         health=Health("vault"),
-        keyring=Keyring(settings.keyring, settings.database, secrets.token_bytes),
+        keyring=keyring,
         register=register,
-        door=door_of(settings, clock, recorder, database, http, register),
+        door=door,
+        seeds=Seeds(door.keys, Transit(keyring.serve, TRANSIT_KEY), database, secrets.token_bytes),
     )
 
 
@@ -151,7 +161,7 @@ def request_keys_of(settings: VaultKeysSettings) -> RequestKeys:
     if not isinstance(signer, Ed25519PrivateKey):
         raise ValueError(f"{settings.keyset_key_file} must hold an Ed25519 key")
     certificate = settings.certificate_file.read_text(encoding="utf-8")
-    return RequestKeys(certificate, signer, secrets.token_bytes)
+    return RequestKeys(certificate, signer)
 
 
 def health_of(parts: Parts) -> Health:
@@ -163,6 +173,7 @@ def health_of(parts: Parts) -> Health:
     health.add("authority", _register_holds(parts))
     health.add("keycloak", probes.keycloak(lambda: parts.http, parts.settings.identity.officials.issuer))
     health.add("openbao", keys_open(parts.keyring))
+    health.add("request_keys", keys_live(parts))
     return health
 
 
@@ -185,6 +196,18 @@ def _register_holds(parts: Parts) -> Probe:
                 await parts.register.refresh(connection)
         except RegisterBroken as broken:
             raise Unready("register_broken") from broken
+
+    return probe
+
+
+def keys_live(parts: Parts) -> Probe:
+    """There is a key that apps may seal to."""
+
+    async def probe() -> None:
+        try:
+            parts.door.keys.notes(parts.clock.now())
+        except Unavailable as error:
+            raise Unready("request_keys") from error
 
     return probe
 
@@ -212,6 +235,23 @@ async def upkeep(parts: Parts) -> None:
         await asyncio.sleep(UPKEEP_SECONDS)
 
 
+async def bring_request_keys(parts: Parts) -> None:
+    """Request keys are the database's, and there is one a day. What is held goes on when it fails."""
+    try:
+        await parts.seeds.refresh(parts.clock.now())
+    except KeyringUnavailable:
+        log.warning("request_keys_not_refreshed")
+    except Exception:
+        log.exception("request_keys_not_refreshed")
+
+
+async def keep_request_keys(parts: Parts) -> None:
+    """Until cancelled."""
+    while True:
+        await asyncio.sleep(UPKEEP_SECONDS if parts.door.keys.held else NO_KEYS_SECONDS)
+        await bring_request_keys(parts)
+
+
 @contextlib.asynccontextmanager
 async def running(parts: Parts) -> AsyncIterator[None]:
     """From the first connection to the last."""
@@ -220,9 +260,11 @@ async def running(parts: Parts) -> AsyncIterator[None]:
     health = health_of(parts)
     with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
         asyncio.get_running_loop().add_signal_handler(DRAIN, health.drain)
+    await bring_request_keys(parts)
     background = [
         asyncio.create_task(parts.refusals.run(parts.database.engine)),
         asyncio.create_task(upkeep(parts)),
+        asyncio.create_task(keep_request_keys(parts)),
     ]
     log.info("vault_started", port=parts.settings.listen_port)
     try:

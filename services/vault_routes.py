@@ -63,7 +63,11 @@ def vault_routes(door: CallDoor, clock: Clock, watch: ClockWatch) -> Sequence[AS
         if scope["method"] != "GET":
             await _send(send, 405, b"")
             return
-        certificate, notes = door.keys.notes(clock.now())
+        try:
+            certificate, notes = door.keys.notes(clock.now())
+        except Unavailable as refusal:
+            await _send(send, refusal.status, orjson.dumps(shown(refusal, door, clock)))
+            return
         await _send(send, 200, orjson.dumps({"certificate": certificate, "keyset": notes}))
 
     return [call, keyset]

@@ -61,6 +61,15 @@ def settle_backend(
     return done
 
 
+_REVIVED = """
+DO $$ BEGIN
+  IF to_regclass('calls.request_key') IS NOT NULL THEN  -- a backup of before has none
+    DELETE FROM calls.request_key;
+  END IF;
+END $$
+"""
+
+
 def taken_from_vault(cluster: PostgresCluster) -> dict[str, Any]:
     """The epoch of the vault's log. Nothing else of the vault can be taken away yet."""
     with cluster.connect(cluster.name) as connection:
@@ -68,8 +77,9 @@ def taken_from_vault(cluster: PostgresCluster) -> dict[str, Any]:
 
 
 def settle_vault(cluster: PostgresCluster, taken: dict[str, Any]) -> dict[str, Any]:
-    """Open a new log above every epoch that was."""
+    """Open a new log above every epoch that was; seeds of request keys that a backup revives go again."""
     with cluster.connect(cluster.name) as connection, connection.transaction():
+        connection.execute(_REVIVED)
         return {"log": _value(connection, "SELECT audit.open_epoch(NULL, %s)", taken["epoch"])}
 
 

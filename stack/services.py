@@ -33,6 +33,7 @@ from foundation.settings import (
     SmsSettings,
     SocSettings,
     TlsSettings,
+    VaultAdminSettings,
     VaultGatewaySettings,
     VaultIdentitySettings,
     VaultSettings,
@@ -123,6 +124,7 @@ class Services:
         if self.vault is not None:
             write_settings(self.settings_file("vault"), self._vault(self.vault))
             write_settings(self.settings_file("vault_relay"), self._vault_relay(self.vault))
+            write_settings(self.settings_file("vault_admin"), self._vault_admin(self.vault))
         for service, settings in self._settings().items():
             write_settings(self.settings_file(service), settings)
 
@@ -311,6 +313,13 @@ class Services:
             operations=self._operations("vault_relay"),
             soc=self._soc(self.certificates.vault_relay),
             checkpoints=CheckpointSettings(key_file=VaultKeys(self.home).log_key, witness=witness.settings()),
+        )
+
+    def _vault_admin(self, cluster: PostgresCluster) -> VaultAdminSettings:
+        openbao = vault_openbao(self.home, self.ports, self.certificates)
+        return VaultAdminSettings(
+            database=cluster.settings("vault_keyring", pool_size=1),
+            rotate=openbao.called_by(self.certificates.keyring_clients["rotate"], "rotate"),
         )
 
     def _mail(self) -> MailSettings:

@@ -109,15 +109,44 @@ def test_vault_hears_nobody_without_the_apis_certificate(running_stack: RunningS
 
 
 def test_ioc_vault_hello(running_stack: RunningStack) -> None:
+    done = _cli(running_stack, "hello", "--as", "ha")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["result"].keys() == {"hello", "at", "request"}
+
+
+def _cli(running_stack: RunningStack, *arguments: str) -> subprocess.CompletedProcess[str]:
     ports = json.dumps(asdict(running_stack.stack.ports))
     (running_stack.home / "ports.json").write_text(ports, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "vault", "hello", "--as", "ha"],
+    return subprocess.run(
+        [sys.executable, "-m", "cli", "vault", *arguments],
         cwd=ROOT,
         env={**os.environ, "IOC_HOME": str(running_stack.home)},
         check=False,
         capture_output=True,
         text=True,
     )
+
+
+async def test_request_that_was_sealed_before_a_restart_is_answered_after_it(
+    running_stack: RunningStack,
+) -> None:
+    stack = running_stack.stack
+    (part,) = (one for one in stack.services.parts() if one.name == "vault")
+    async with running_stack.client("minh") as minh:
+        client = client_of(stack, minh)
+        await client.call("hello")  # a nonce and the keys of now
+        sealed = await client.seal("hello", {}, secrets.token_bytes(16))
+        stack.supervisor.restart(part)
+        said = await client.send(sealed.frame, sealed.token, client.proof(sealed))
+        if said.get("code") == "vault.use_nonce":  # the restart took longer than a nonce lives
+            client.nonce = said["nonce"]
+            said = await client.send(sealed.frame, sealed.token, client.proof(sealed))
+    assert sealed.open(base64.b64decode(said["octets"])).keys() == {"result"}
+
+
+def test_ioc_vault_rotate(running_stack: RunningStack) -> None:
+    done = _cli(running_stack, "rotate", "--class", "party")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["result"].keys() == {"hello", "at", "request"}
+    said = json.loads(done.stdout)
+    assert (said["class"], said["resumed"], said["refused"]) == ("party", False, 0)
+    assert said["version"] > 1

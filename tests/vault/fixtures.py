@@ -6,11 +6,13 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 
+import msgspec
 import pytest
 
+from foundation.settings import KeyringSettings
 from stack.embedded import cluster_part
 from stack.home import ROOT, Home
-from stack.openbao import keyring_settings, vault_openbao
+from stack.openbao import OpenBao, keyring_settings, vault_openbao
 from stack.postgres import PostgresCluster
 from stack.settings_files import write_settings
 from stack.supervisor import Supervisor
@@ -69,10 +71,19 @@ def keyring_bao() -> Iterator[RunningBao]:
         yield running
 
 
+def patient(bao: OpenBao, seconds: float = 30.0) -> KeyringSettings:
+    """How the vault calls its OpenBao, with time for a machine that does much else."""
+    settings = keyring_settings(bao)
+    return msgspec.structs.replace(
+        settings,
+        serve=msgspec.structs.replace(settings.serve, seconds=seconds),
+        restricted=msgspec.structs.replace(settings.restricted, seconds=seconds),
+    )
+
+
 @pytest.fixture
 async def keyring(keyring_bao: RunningBao, vault_database: Database) -> AsyncIterator[Keyring]:
     """The vault's keys, on the real OpenBao and a database of the test's own."""
-    settings = keyring_settings(keyring_bao.bao)
-    keyring = Keyring(settings, vault_database.settings("vault_app"), secrets.token_bytes)
+    keyring = Keyring(patient(keyring_bao.bao), vault_database.settings("vault_app"), secrets.token_bytes)
     yield keyring
     await keyring.close()

@@ -21,9 +21,10 @@ from tests.parts import Database
 from tests.vault.parts import NOW, URL, Call, Device
 from vault.call import answer, octets, request
 from vault.call.door import CallDoor
+from vault.call.keys import SEED
 from vault.call.nonces import Nonces
 from vault.call.operations import GREETING, Operation, Operations
-from vault.call.request_keys import RequestKeys
+from vault.call.request_keys import AgedKey, RequestKeys
 
 
 @dataclass
@@ -101,7 +102,8 @@ class Rig:
         )
         database = Pools(vault.settings("vault_app"), recorder)
         nonces = Nonces(b"n" * 32)
-        keys = RequestKeys("certificate", Ed25519PrivateKey.generate(), secrets.token_bytes)
+        keys = RequestKeys("certificate", Ed25519PrivateKey.generate())
+        keys.hold([AgedKey.of_seed(secrets.token_bytes(SEED), NOW)])
         door = CallDoor(
             url=URL,
             tokens=keycloak,
@@ -124,7 +126,11 @@ class Rig:
 
     def sealed(self, device: Device, jti: str, value: dict[str, Any] | None = None) -> tuple[Call, str]:
         """A request to the vault's key of now, and its proof."""
-        (key, *_) = self.keys.live(self.clock.now()).values()
+        now = self.clock.now()
+        if self.keys.due(now):
+            fresh = AgedKey.of_seed(secrets.token_bytes(SEED), now.replace(microsecond=0))
+            self.keys.hold([fresh, *self.keys.held])
+        (key, *_) = self.keys.live(now).values()
         binding = device.binding(jti)
         answer_key = secrets.token_bytes(32)
         json_ = octets.content(value or {"operation": "hello", "parameters": {}})

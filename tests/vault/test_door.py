@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.vault.parts import KEY, Device
+from tests.vault.parts import KEY, NOW, Device
 from tests.vault.rig import Rig
 from vault.call import answer, octets, request
 from vault.call.errors import TooLarge, Unauthenticated, Unavailable, UnknownKey, UseNonce
+from vault.call.keys import SEED
+from vault.call.request_keys import AgedKey
 
 
 def _last(rig: Rig) -> tuple[str, str, str | None]:
@@ -126,20 +128,36 @@ async def test_too_large_is_refused_before_anything_is_read(rig: Rig) -> None:
         await rig.pass_on(Device(), b"\x01" * (octets.LARGEST_REQUEST + 1), "x.y.z")
 
 
-async def test_keys_change_daily_and_old_ones_are_gone_an_hour_after_their_end(rig: Rig) -> None:
-    now = rig.clock.now()
-    (first,) = rig.keys.live(now)
-    assert rig.keys.live(now + timedelta(hours=23)).keys() == {first}
-    later = rig.keys.live(now + timedelta(hours=24))
-    assert len(later) == 2
-    assert first in later
-    assert first in rig.keys.live(now + timedelta(hours=48, minutes=59))
-    assert first not in rig.keys.live(now + timedelta(hours=49))
+def _keys_of_two_days(rig: Rig) -> tuple[bytes, bytes]:
+    """Kids of a key of now and of one of a day later."""
+    second = AgedKey.of_seed(secrets.token_bytes(SEED), NOW + timedelta(hours=24))
+    (first,) = rig.keys.held
+    assert not rig.keys.due(NOW + timedelta(hours=23, minutes=59))
+    assert rig.keys.due(second.made)
+    rig.keys.hold([first, second])
+    return first.key.kid, second.key.kid
+
+
+async def test_old_key_opens_until_an_hour_after_its_end(rig: Rig) -> None:
+    first, second = _keys_of_two_days(rig)
+    assert rig.keys.live(NOW + timedelta(hours=48, minutes=59)).keys() == {first, second}
+    assert rig.keys.live(NOW + timedelta(hours=49)).keys() == {second}
 
 
 async def test_keysets_rise_and_list_the_newest_first(rig: Rig) -> None:
-    now = rig.clock.now()
-    first = rig.keys.notes(now)[1].splitlines()
-    second = rig.keys.notes(now + timedelta(hours=24))[1].splitlines()
-    assert int(first[1]) < int(second[1])
-    assert second[4].split()[0] == first[3].split()[0]
+    before = rig.keys.notes(NOW)[1].splitlines()
+    first, second = _keys_of_two_days(rig)
+    after = rig.keys.notes(NOW + timedelta(hours=24))[1].splitlines()
+    assert int(before[1]) < int(after[1])
+    assert [line.split()[0] for line in (before[3], *after[3:5])] == [first.hex(), second.hex(), first.hex()]
+
+
+async def test_without_a_living_key_nothing_is_answered(rig: Rig) -> None:
+    device = rig.device()
+    call, proof = rig.sealed(device, "j1")
+    with pytest.raises(Unavailable):
+        rig.keys.notes(NOW + timedelta(hours=48))
+    rig.keys.hold([])
+    with pytest.raises(Unavailable):
+        await rig.pass_on(device, call.frame, proof)
+    assert _last(rig) == ("vault.call", "deny", "vault.unavailable")

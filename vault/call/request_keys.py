@@ -1,16 +1,17 @@
 """The vault's request keys of now and the keyset that lists them.
 
-They live in the memory of this process alone: no OpenBao is there yet to wrap seeds for the database. So
-there is one process, a restart has new keys, and who has the old keyset is told to get the new one.
+Their seeds lie wrapped in the vault's database (vault/keyring/seeds.py): a restart answers what was
+sealed before it. Here is what a process holds of them; calls wait for no database.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from vault.call.keys import SEED, RequestKey
+from vault.call.errors import Unavailable
+from vault.call.keys import RequestKey
 from vault.call.keyset import LONGEST_LIFE, Keyset, ListedKey, issue
 
 NEW_EVERY = timedelta(hours=24)
@@ -19,46 +20,68 @@ GRACE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Aged:
-    key: RequestKey
+class AgedKey:
+    """A request key with the moment of its making, to the second."""
+
+    key: RequestKey = field(repr=False)
     made: datetime
+
+    @classmethod
+    def of_seed(cls, seed: bytes, made: datetime) -> "AgedKey":
+        """The key of a seed. Raises ValueError."""
+        return cls(RequestKey.of_seed(seed), made)
 
     @property
     def not_after(self) -> datetime:
+        """Nobody seals to it any more."""
         return self.made + LONGEST_LIFE
+
+    def opens(self, now: datetime) -> bool:
+        """Whether requests to it are still answered."""
+        return now < self.not_after + GRACE
 
 
 class RequestKeys:
-    """Makes a key a day; forgets one an hour after nobody may seal to it any more."""
+    """What this process holds; a new key a day, each forgotten an hour after its end."""
 
-    def __init__(
-        self, certificate: str, keyset_key: Ed25519PrivateKey, random_bytes: Callable[[int], bytes]
-    ) -> None:
+    def __init__(self, certificate: str, keyset_key: Ed25519PrivateKey) -> None:
         self._certificate = certificate
         self._keyset_key = keyset_key
-        self._random_bytes = random_bytes
-        self._keys: list[_Aged] = []
+        self._keys: tuple[AgedKey, ...] = ()
         self._keyset = ""
 
+    @property
+    def held(self) -> tuple[AgedKey, ...]:
+        """All of them, the newest first."""
+        return self._keys
+
+    def hold(self, keys: Iterable[AgedKey]) -> None:
+        """Hold these instead. The keyset follows from them alone: each process of the vault says the same."""
+        self._keys = tuple(sorted(keys, key=lambda aged: (aged.made, aged.key.kid), reverse=True))
+        if not self._keys:
+            self._keyset = ""
+            return
+        newest = self._keys[0]
+        listed = tuple(
+            ListedKey(aged.key.public, aged.not_after) for aged in self._keys if aged.not_after > newest.made
+        )
+        # The second of its making: it rises, also after a restore, which drops old seeds.
+        keyset = Keyset(int(newest.made.timestamp()), newest.not_after, listed)
+        self._keyset = issue(keyset, self._keyset_key)
+
+    def due(self, now: datetime) -> bool:
+        """Whether it is time for a new key."""
+        return not self._keys or now >= self._keys[0].made + NEW_EVERY
+
     def notes(self, now: datetime) -> tuple[str, str]:
-        """(certificate of the keyset key, keyset): what apps get."""
-        self._renew(now)
+        """(certificate of the keyset key, keyset): what apps get. Raises Unavailable when no key lives."""
+        if not self._keys or now >= self._keys[0].not_after:
+            raise Unavailable
         return self._certificate, self._keyset
 
     def live(self, now: datetime) -> Mapping[bytes, RequestKey]:
-        """The keys that still open requests, by id."""
-        self._renew(now)
-        return {aged.key.kid: aged.key for aged in self._keys}
-
-    def _renew(self, now: datetime) -> None:
-        self._keys = [aged for aged in self._keys if now < aged.not_after + GRACE]
-        if self._keys and now < self._keys[0].made + NEW_EVERY:
-            return
-        made = now.replace(microsecond=0)
-        self._keys.insert(0, _Aged(RequestKey.of_seed(self._random_bytes(SEED)), made))
-        listed = tuple(
-            ListedKey(aged.key.public, aged.not_after) for aged in self._keys if aged.not_after > now
-        )
-        # The second of its making: rising without memory, also after a restore.
-        keyset = Keyset(int(made.timestamp()), made + LONGEST_LIFE, listed)
-        self._keyset = issue(keyset, self._keyset_key)
+        """The keys that open requests, by id. Raises Unavailable when there is none."""
+        found = {aged.key.kid: aged.key for aged in self._keys if aged.opens(now)}
+        if not found:
+            raise Unavailable
+        return found

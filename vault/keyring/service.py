@@ -24,7 +24,7 @@ from vault.keyring.errors import EnvelopeRefused, KeyringUnavailable
 from vault.keyring.memory import wiped
 from vault.keyring.types import Class, NewDataKey
 
-CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 10.0
 SECRETS = "secrets"
 
 log = structlog.get_logger()

@@ -9,3 +9,4 @@ path "transit/keys/+/trim"   { capabilities = ["update"] }
 path "transit/decrypt/*"     { capabilities = ["deny"] }
 path "auth/token/renew-self" { capabilities = ["update"] }
 path "auth/token/lookup-self" { capabilities = ["read"] }
+path "auth/token/revoke-self" { capabilities = ["update"] }

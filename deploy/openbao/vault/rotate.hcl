@@ -3,6 +3,8 @@
 path "transit/keys/+"                    { capabilities = ["read"] }
 path "transit/keys/+/rotate"             { capabilities = ["update"] }
 path "transit/rewrap/+"                  { capabilities = ["update"] }
+# New epoch keys, which OpenBao makes and hands out wrapped alone.
+path "transit/datakey/wrapped/+"         { capabilities = ["update"] }
 path "transit/keys/request-seeds/config" {
   capabilities       = ["update"]
   allowed_parameters = { "min_decryption_version" = [], "min_encryption_version" = [] }
@@ -12,3 +14,4 @@ path "transit/decrypt/*"                 { capabilities = ["deny"] }
 path "transit/encrypt/*"                 { capabilities = ["deny"] }
 path "auth/token/renew-self"             { capabilities = ["update"] }
 path "auth/token/lookup-self"            { capabilities = ["read"] }
+path "auth/token/revoke-self"            { capabilities = ["update"] }

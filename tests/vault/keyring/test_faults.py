@@ -14,8 +14,9 @@ import pytest
 from foundation.health import Unready
 from foundation.sealing.bao import FAILURES, OPEN_SECONDS
 from services.vault import keys_open
-from stack.openbao import keyring_settings, vault_openbao
+from stack.openbao import vault_openbao
 from tests.openbaos import RunningBao, running_bao
+from tests.vault.fixtures import patient
 from tests.vault.keyring.test_keyring import UNIT, rows
 from tests.vault.rig import Rig
 from vault.keyring.errors import KeyringUnavailable
@@ -49,16 +50,24 @@ def moved() -> Moved:
 
 @pytest.fixture
 async def disturbed(spare_bao: RunningBao, rig: Rig, moved: Moved) -> AsyncIterator[Keyring]:
-    """Keys at it; what does not answer is given half a second."""
-    settings = keyring_settings(spare_bao.bao)
-    short = msgspec.structs.replace(
-        settings,
-        serve=msgspec.structs.replace(settings.serve, seconds=0.5),
-        restricted=msgspec.structs.replace(settings.restricted, seconds=0.5),
-    )
-    keyring = Keyring(short, rig.vault.settings("vault_app"), secrets.token_bytes, moved)
+    """Keys at it."""
+    keyring = Keyring(patient(spare_bao.bao), rig.vault.settings("vault_app"), secrets.token_bytes, moved)
     yield keyring
     await keyring.close()
+
+
+@contextmanager
+def impatient(keyring: Keyring) -> Iterator[None]:
+    """What does not answer is given half a second; outside, a slow machine is given all it needs."""
+    both = (keyring.serve, keyring.restricted)
+    before = [bao.settings for bao in both]
+    for bao in both:
+        bao.settings = msgspec.structs.replace(bao.settings, seconds=0.5)
+    try:
+        yield
+    finally:
+        for bao, settings in zip(both, before, strict=True):
+            bao.settings = settings
 
 
 async def refused(rig: Rig, keyring: Keyring) -> None:
@@ -157,7 +166,7 @@ async def test_fault_refuses_everything_is_not_ready_and_leaves_nothing_behind(
     spare_bao: RunningBao, rig: Rig, disturbed: Keyring, moved: Moved, fault
 ) -> None:
     await disturbed.check()
-    with fault(spare_bao):
+    with fault(spare_bao), impatient(disturbed):
         await refused(rig, disturbed)
         assert rows(rig.vault) == []
     await recovered(rig, disturbed, moved)
@@ -171,7 +180,7 @@ async def test_what_is_held_opens_while_openbao_is_away_but_restricted_does_not(
     async with rig.database.unscoped() as connection:
         party = await disturbed.new_data_key(connection, UNIT, Class.PARTY, record)
         named = await disturbed.new_data_key(connection, UNIT, Class.RESTRICTED, record)
-    with stopped(spare_bao):
+    with stopped(spare_bao), impatient(disturbed):
         async with rig.database.unscoped() as connection:
             assert await disturbed.data_key(connection, UNIT, Class.PARTY, record, party.wrapped) == party.key
             with pytest.raises(KeyringUnavailable):
@@ -189,7 +198,7 @@ async def test_after_three_faults_nobody_is_kept_waiting(
         return await once(method, path, body)  # type: ignore[arg-type]  # passed on
 
     disturbed.serve._call = counted  # type: ignore[method-assign,assignment]  # counts what goes out
-    with stopped(spare_bao):
+    with stopped(spare_bao), impatient(disturbed):
         for _ in range(3 * FAILURES):
             with pytest.raises(KeyringUnavailable):
                 await disturbed.seal_secret(b"name", b"secret")
@@ -207,7 +216,7 @@ async def test_token_that_was_revoked_is_replaced_without_anybody_noticing(distu
 async def test_certificate_that_is_not_let_in_is_unavailable(
     spare_bao: RunningBao, rig: Rig, moved: Moved
 ) -> None:
-    settings = keyring_settings(spare_bao.bao)
+    settings = patient(spare_bao.bao)
     wrong = msgspec.structs.replace(settings.serve, role="serve-restricted")
     keyring = Keyring(
         msgspec.structs.replace(settings, serve=wrong),
@@ -222,7 +231,7 @@ async def test_certificate_that_is_not_let_in_is_unavailable(
 
 async def test_role_that_may_not_is_unavailable(spare_bao: RunningBao, rig: Rig, moved: Moved) -> None:
     clients = spare_bao.bao.certificates.keyring_clients
-    settings = keyring_settings(spare_bao.bao)
+    settings = patient(spare_bao.bao)
     rotator = spare_bao.bao.called_by(clients["rotate"], "rotate")
     keyring = Keyring(
         msgspec.structs.replace(settings, serve=rotator),

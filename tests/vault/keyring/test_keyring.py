@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from foundation.database.database import Database as Pools
 from foundation.sealing.transit import Transit
-from stack.openbao import keyring_settings
 from tests.openbaos import RunningBao
 from tests.parts import Database
+from tests.vault.fixtures import patient
 from tests.vault.rig import Rig
 from vault.keyring.envelopes import Epoch
 from vault.keyring.errors import EnvelopeRefused
@@ -33,8 +33,7 @@ def rows(database: Database) -> list[tuple[str, int, int]]:
 
 def fresh(keyring_bao: RunningBao, database: Database) -> Keyring:
     """Another process's keys, which holds none yet."""
-    settings = keyring_settings(keyring_bao.bao)
-    return Keyring(settings, database.settings("vault_app"), secrets.token_bytes)
+    return Keyring(patient(keyring_bao.bao), database.settings("vault_app"), secrets.token_bytes)
 
 
 @pytest.mark.parametrize("class_", Class)
