@@ -73,7 +73,7 @@ class Witness:
             name, key_id = self.cosigner.name, self.cosigner.key_id
             line = line_of(name, key_id, signature_of(signatures_of(answer.text), name, key_id))
             at = datetime.fromtimestamp(verify_cosignature(note + line, self.cosigner), UTC)
-        except (NoteRefused, OverflowError, ValueError) as error:
+        except (NoteRefused, OverflowError, ValueError, OSError) as error:
             raise WitnessAway("not the witness's cosignature over this checkpoint") from error
         if abs(at - self.clock.now()) > SKEW:
             raise WitnessAway("a cosignature of another time")

@@ -26,6 +26,7 @@ _CHECKPOINT = "SELECT note, at FROM audit.checkpoint WHERE epoch = %s ORDER BY s
 _COSIGNED = """
     SELECT c.note || s.line FROM audit.cosignature s JOIN audit.checkpoint c USING (epoch, size)
     WHERE s.epoch = %s AND s.witness = %s ORDER BY s.size DESC, s.at DESC LIMIT 1"""
+_WAITING = "SELECT uuid_extract_timestamp(event_id) FROM audit.leaf WHERE epoch = %s AND sequence = %s"
 _LINES = "SELECT line FROM audit.leaf WHERE epoch = %s AND sequence < %s ORDER BY sequence"
 
 
@@ -44,15 +45,15 @@ class Told:
     note: str | None
     """The cosigned checkpoint, for `python -m verifier.lines`."""
 
+    waiting_since: datetime | None
+    """When the oldest line was recorded that the witness has not cosigned."""
+
     @property
     def late(self) -> bool:
         """Whether the witness should have more by now."""
-        if self.lines == 0:
+        if self.waiting_since is None:
             return False
-        if self.cosigned is None or self.cosigned_at is None:
-            return True
-        age = (datetime.now(UTC) - self.cosigned_at).total_seconds()
-        return self.cosigned.size < self.lines and age > LATE_SECONDS
+        return (datetime.now(UTC) - self.waiting_since).total_seconds() > LATE_SECONDS
 
 
 def show_log(
@@ -93,8 +94,11 @@ def read_log(stack: EmbeddedStack) -> Told:
             raise NoteRefused("there is no log")
         epoch, origin, lines, acknowledged = found
         newest = connection.execute(_CHECKPOINT, (epoch,)).fetchone()
-        cosigned = connection.execute(_COSIGNED, (epoch, NAME)).fetchone()
-    note: str | None = None if cosigned is None else cosigned[0]
+        witnessed = connection.execute(_COSIGNED, (epoch, NAME)).fetchone()
+        note: str | None = None if witnessed is None else witnessed[0]
+        cosigned = None if note is None else open_checkpoint(note, origin, log_key)
+        after = 0 if cosigned is None else cosigned.size
+        waiting = connection.execute(_WAITING, (epoch, after)).fetchone()
     return Told(
         epoch=epoch,
         origin=origin,
@@ -102,9 +106,10 @@ def read_log(stack: EmbeddedStack) -> Told:
         acknowledged=acknowledged,
         signed=None if newest is None else open_checkpoint(newest[0], origin, log_key),
         signed_at=None if newest is None else newest[1],
-        cosigned=None if note is None else open_checkpoint(note, origin, log_key),
+        cosigned=cosigned,
         cosigned_at=None if note is None else datetime.fromtimestamp(verify_cosignature(note, cosigner), UTC),
         note=note,
+        waiting_since=None if waiting is None else waiting[0],
     )
 
 

@@ -36,6 +36,10 @@ DELETE FROM user_attribute a WHERE a.name IN ('phone_verified', 'phone_verified_
   SELECT FROM user_attribute v WHERE v.user_id = a.user_id AND v.name = 'phone_verified' AND NOT EXISTS (
     SELECT FROM unnest(%(owners)s::text[], %(numbers)s::text[]) AS n (id, number)
     WHERE n.id = v.user_id AND n.number = v.value))"""
+_OPEN_VAULT_LOG = """
+SELECT audit.open_epoch((
+  SELECT c.root FROM audit.log l JOIN audit.checkpoint c ON c.epoch = l.epoch AND c.size = l.next_sequence
+  ORDER BY l.epoch DESC LIMIT 1), %s)"""
 _USED = ("revoked_token", "single_use_object")
 
 
@@ -56,7 +60,7 @@ def settle_backend(
         numbers = Jsonb(taken["numbers"])
         done["numbers"] = _value(connection, "SELECT recovery.take_numbers_again(%s)", numbers)
         done["sessions"] = _value(connection, "SELECT recovery.end_sessions(%s, %s)", list(issuers), event)
-        # There is no Merkle tree yet, so the old log has no root to name.
+        # This log has no tree yet, so the old one has no root to name.
         done["log"] = _value(connection, "SELECT audit.open_epoch(NULL, %s)", taken["epoch"])
     return done
 
@@ -77,10 +81,13 @@ def taken_from_vault(cluster: PostgresCluster) -> dict[str, Any]:
 
 
 def settle_vault(cluster: PostgresCluster, taken: dict[str, Any]) -> dict[str, Any]:
-    """Open a new log above every epoch that was; seeds of request keys that a backup revives go again."""
+    """Open a new log above every epoch that was, which names the old one's root if all of it was signed.
+
+    Seeds of request keys that a backup revives go again.
+    """
     with cluster.connect(cluster.name) as connection, connection.transaction():
         connection.execute(_REVIVED)
-        return {"log": _value(connection, "SELECT audit.open_epoch(NULL, %s)", taken["epoch"])}
+        return {"log": _value(connection, _OPEN_VAULT_LOG, taken["epoch"])}
 
 
 def media_of(cluster: PostgresCluster) -> set[str]:

@@ -1,7 +1,11 @@
 """The vault's log: leaf, tree, checkpoint, witness, cosignature, on real parts; and what is done to it."""
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import asyncpg
 import pytest
@@ -9,6 +13,9 @@ from structlog.testing import capture_logs
 
 from audit.checkpoints import KeySigner, TreeKeeper
 from audit.log import LogError
+from foundation.ids import b64u
+from stack.after_restore import settle_vault
+from stack.postgres import PostgresCluster
 from tests.parts import Database
 from tests.vault.log_parts import (
     as_superuser,
@@ -198,3 +205,87 @@ async def test_two_roots_of_one_size_are_not_stored(vault_database: Database) ->
         await tree.sign(KeySigner(LOG_KEY))
         with pytest.raises(asyncpg.UniqueViolationError):
             await tree.sign(KeySigner(LOG_KEY))
+
+
+@pytest.mark.parametrize(("more", "named"), [(0, True), (2, False)], ids=["signed", "not signed"])
+async def test_log_after_a_restore_names_the_root_that_was_signed(
+    vault_database: Database, witness: WitnessProcess, more: int, named: bool
+) -> None:
+    await write_lines(vault_database, 5)
+    await cosigned(vault_database, witness, 6)
+    await write_lines(vault_database, more)
+    async with connected(vault_database) as connection:
+        root = await connection.fetchval("SELECT root FROM audit.checkpoint")
+    one = SimpleNamespace(name=vault_database.name, connect=vault_database.cluster.connect)
+    settle_vault(cast(PostgresCluster, one), {"epoch": 3})
+    await write_lines(vault_database, 1)
+    opened = json.loads((await lines_of(vault_database))[0])
+    assert opened["metadata"]["log_name"] == "ioc.hanoi.gov.vn/log/vault/4"
+    assert opened["unmapped"]["previous"] == {
+        "origin": ORIGIN,
+        "size": 6 + more,
+        "root": b64u(root) if named else None,
+    }
+
+
+async def test_restored_log_is_cosigned_under_its_next_number(
+    vault_database: Database, witness: WitnessProcess
+) -> None:
+    await write_lines(vault_database, 5)
+    await cosigned(vault_database, witness, 6)
+    await as_superuser(vault_database, "SELECT audit.open_epoch(NULL, 1)")
+    await write_lines(vault_database, 1)
+    async with running_notary(vault_database, witness):
+        await wait_until(lambda: cosigned_epoch(vault_database, 2), "it is not cosigned")
+
+
+async def cosigned_epoch(database: Database, epoch: int) -> bool:
+    """Whether anything of it is."""
+    async with connected(database) as connection:
+        return bool(await connection.fetchval("SELECT max(epoch) = $1 FROM audit.cosignature", epoch))
+
+
+async def test_idle_log_is_cosigned_again(vault_database: Database, witness: WitnessProcess) -> None:
+    await write_lines(vault_database, 5)
+    async with running_notary(vault_database, witness, refresh=timedelta(0)):
+        await wait_until(lambda: cosigned_often(vault_database), "it is not cosigned again")
+    assert await cosigned_size(vault_database) == 6
+
+
+async def cosigned_often(database: Database) -> bool:
+    """Whether one checkpoint was cosigned at two times."""
+    async with connected(database) as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM audit.cosignature")) > 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit.leaf SET line = line",
+        "DELETE FROM audit.leaf",
+        "UPDATE audit.tile SET root = root",
+        "DELETE FROM audit.tile",
+        "UPDATE audit.checkpoint SET note = note",
+        "DELETE FROM audit.checkpoint",
+        "INSERT INTO audit.checkpoint (epoch, size, root, note, at) VALUES (1, 1, '', '', now())",
+        "UPDATE audit.cosignature SET line = line",
+        "DELETE FROM audit.cosignature",
+        "UPDATE audit.log SET soc_confirmed = 1",
+        "INSERT INTO audit.event (id, line) VALUES (uuidv7(), '{}')",
+        "SELECT * FROM audit.pseudonym_key",
+        "SELECT * FROM calls.proof",
+        "SELECT audit.open_epoch(NULL, 7)",
+        "SET ROLE vault_owner",
+    ],
+)
+async def test_relay_takes_nothing_from_the_log(vault_database: Database, statement: str) -> None:
+    async with connected(vault_database) as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+
+
+@pytest.mark.parametrize("table", ["leaf", "tile", "checkpoint", "cosignature"])
+async def test_vault_itself_adds_nothing_to_its_log_but_events(vault_database: Database, table: str) -> None:
+    async with connected(vault_database, "vault_app") as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(f"INSERT INTO audit.{table} DEFAULT VALUES")
