@@ -1,7 +1,7 @@
 """Privacy (bảo vệ dữ liệu cá nhân): consents, requests of data subjects, the register of processing."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 import strawberry
@@ -92,6 +92,15 @@ class Consent:
     since: datetime | None
 
 
+@strawberry.type(
+    description="Dữ liệu được giữ lại theo luật. / What the law keeps though the rest is deleted."
+)
+class KeptData:
+    code: str
+    data: str = strawberry.field(description="Theo Accept-Language. / In the person's language.")
+    basis: str = strawberry.field(description="Căn cứ. / On which ground.")
+
+
 @strawberry.type(description="Yêu cầu của chủ thể dữ liệu. / A data subject's request; nobody is named.")
 class PrivacyRequest:
     id: strawberry.ID
@@ -109,6 +118,35 @@ class PrivacyRequest:
     ground: types.Ground | None = strawberry.field(description="Căn cứ từ chối. / Why it was refused.")
     answer: str | None
     version: int
+    kept: list[KeptData] = strawberry.field(
+        description="Những gì được giữ lại và vì sao, khi đã chấp nhận xóa. / What stays and why, of "
+        "a granted deletion; else nothing.",
+        metadata=rows(20),
+    )
+
+
+@strawberry.type(description="Thời hạn lưu trữ của một loại dữ liệu. / How long a kind of data is kept.")
+class RetentionRule:
+    code: str
+    version: int
+    from_day: date
+    data: str = strawberry.field(description="Theo Accept-Language. / In the person's language.")
+    begins: str | None = strawberry.field(
+        description="closed, told, answered, ended: tính từ. / What the months are counted from."
+    )
+    months: int | None = strawberry.field(description="null: giữ lại. / null: kept.")
+    act: str = strawberry.field(description="delete, anonymise, keep.")
+    basis: str
+    assumed: bool = strawberry.field(
+        description="Chưa được luật sư xác nhận. / The figure is an assumption and wants a lawyer."
+    )
+    after_deletion: bool = strawberry.field(
+        description="Giữ lại cả khi người dùng yêu cầu xóa. / Stays though the person asks for deletion."
+    )
+    due: int = strawberry.field(
+        description="Số mục đến hạn lúc này, đếm tối đa 10.000; hỏi thì không xóa gì. / How many it would "
+        "take now, counted up to 10,000; asking takes nothing."
+    )
 
 
 @strawberry.type(description="Một hoạt động xử lý dữ liệu. / An entry of the register of processing.")
@@ -211,6 +249,14 @@ def _request_of(context: GraphQLContext) -> Callable[[types.PrivacyRequest], Pri
             ground=request.ground,
             answer=request.answer,
             version=request.version,
+            kept=[
+                KeptData(
+                    code=one.code,
+                    data=one.data_en if context.language == "en" else one.data_vi,
+                    basis=one.basis,
+                )
+                for one in request.kept
+            ],
         )
 
     return shown
@@ -302,6 +348,33 @@ class PrivacyQuery:
                 transfer=one.transfer,
             )
             for one in await context.services.privacy_desk.register(official)
+        ]
+
+    @strawberry.field(
+        description="Thời hạn lưu trữ và những gì đến hạn xóa. / The rules of retention in force, and what "
+        "each would take now; for the same officer.",
+        metadata=rows(40),
+    )
+    async def retention_rules(self, info: Info) -> list[RetentionRule] | None:
+        context = info.context
+        async with context.parsing("privacy.retention"):
+            official = context.official()
+        english = context.language == "en"
+        return [
+            RetentionRule(
+                code=one.code,
+                version=one.version,
+                from_day=one.from_day,
+                data=one.data_en if english else one.data_vi,
+                begins=one.begins,
+                months=one.months,
+                act=one.act,
+                basis=one.basis,
+                assumed=one.is_assumed,
+                after_deletion=one.after_deletion,
+                due=one.due,
+            )
+            for one in await context.services.privacy_desk.retention(official)
         ]
 
 

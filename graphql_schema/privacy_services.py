@@ -3,7 +3,7 @@
 from typing import Protocol
 from uuid import UUID
 
-from backend.privacy.types import Answer, Consent, PrivacyRequest, Processing, RequestKind
+from backend.privacy.types import Answer, Consent, PrivacyRequest, Processing, RequestKind, RetentionRule
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
 from foundation.paging import Page, PageRequest
@@ -35,6 +35,8 @@ class PrivacyDesk(Protocol):
     ) -> Page[PrivacyRequest]: ...
 
     async def register(self, principal: OfficialPrincipal) -> tuple[Processing, ...]: ...
+
+    async def retention(self, principal: OfficialPrincipal) -> tuple[RetentionRule, ...]: ...
 
     async def answer(
         self,

@@ -30,6 +30,7 @@ from backend.officials import jobs as official_jobs
 from backend.officials.upkeep import OfficialUpkeep
 from backend.privacy import jobs as privacy_jobs
 from backend.privacy.following import PrivacyFollowing
+from backend.privacy.retention import Retention
 from backend.reports import hand_over
 from backend.statistics import jobs as statistics_jobs
 from backend.statistics import publishing
@@ -114,7 +115,11 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
     export_jobs.register(app, export_jobs_of(database, policy, clock))
     work_jobs.register(app, work_upkeep_of(database, policy, notifications, clock))
     publishing.register(app, publishing.Publisher(database, policy, clock, new_uuid))
-    privacy_jobs.register(app, PrivacyFollowing(database, policy, notifications, clock, new_uuid))
+    privacy_jobs.register(
+        app,
+        PrivacyFollowing(database, policy, notifications, clock, new_uuid),
+        Retention(database, policy, clock, new_uuid),
+    )
     ledger_totals.register(app, ledger_totals.MonthTotals(database, policy, clock, new_uuid))
     housekeeping.register(app, settings, database, recorder, clock)
     if settings.media is not None:

@@ -15,6 +15,7 @@ from backend.privacy.types import (
     PrivacyRequest,
     Processing,
     RequestState,
+    RetentionRule,
     Step,
     everybody,
 )
@@ -36,6 +37,7 @@ FOLLOW = "privacy.follow"
 LIST = AuditEvent("privacy.list", activity=Activity.READ)
 ANSWER = AuditEvent("privacy.answer")
 REGISTER = AuditEvent("privacy.register", activity=Activity.READ)
+RETENTION = AuditEvent("privacy.retention", activity=Activity.READ)
 _LIST = f"""
 SELECT {COLUMNS} FROM privacy.request
 WHERE ($1::boolean IS FALSE OR state IN ('received', 'accepted'))
@@ -47,6 +49,7 @@ SELECT code, purpose_vi, purpose_en, basis, data, retention, recipients, transfe
 FROM privacy.processing ORDER BY code LIMIT $1
 """
 MOST_PROCESSING = 200
+_RETENTION = "SELECT * FROM privacy.retention($1)"
 _MORE = text("SELECT more_days FROM privacy.clock WHERE kind = :kind")
 _STEP = text(
     """
@@ -83,6 +86,13 @@ class PrivacyDesk:
             self._decide(principal, REGISTER)
             rows = await scope.rows(_REGISTER, MOST_PROCESSING)
         return tuple(Processing(**dict(row)) for row in rows)
+
+    async def retention(self, principal: OfficialPrincipal) -> tuple[RetentionRule, ...]:
+        """The rules in force with what each would take now; nothing is taken. Raises Forbidden."""
+        async with self._database.read_scope(principal, _at(RETENTION, principal)) as scope:
+            self._decide(principal, RETENTION)
+            rows = await scope.rows(_RETENTION, self._clock.now())
+        return tuple(_rule_of(dict(row)) for row in rows)
 
     async def answer(
         self,
@@ -121,6 +131,10 @@ class PrivacyDesk:
 
     def _decide(self, principal: OfficialPrincipal, event: AuditEvent) -> tuple[str, ...]:
         return self._policy.authorise(principal, event.action, everybody(), now=self._clock.now()).policies
+
+
+def _rule_of(row: dict[str, Any]) -> RetentionRule:
+    return RetentionRule(is_assumed=row.pop("assumed"), **row)
 
 
 def _at(event: AuditEvent, principal: OfficialPrincipal) -> AuditEvent:

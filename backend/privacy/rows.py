@@ -2,13 +2,17 @@
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import text
 
-from backend.privacy.types import Ground, PrivacyRequest, RequestKind, RequestState
+from backend.privacy.types import Ground, Kept, PrivacyRequest, RequestKind, RequestState
 
 COLUMNS = (
     "id, kind, state, details, asked_at, reply_due_at, due_at, extended, replied_at, answered_at, reason,"
-    " answer, version"
+    " answer, version, CASE WHEN kind = 'delete' AND state = 'done'"
+    " THEN (SELECT jsonb_agg(jsonb_build_object("
+    "'code', k.code, 'data_vi', k.data_vi, 'data_en', k.data_en, 'basis', k.basis) ORDER BY k.code)::text"
+    " FROM privacy.rules(platform.today()) k WHERE k.after_deletion) END AS kept"
 )
 REQUEST = text(f"SELECT {COLUMNS} FROM privacy.request WHERE id = :id")  # noqa: S608 - a constant
 LOCKED = text(f"SELECT {COLUMNS} FROM privacy.request WHERE id = :id FOR UPDATE")  # noqa: S608 - as above
@@ -30,4 +34,5 @@ def request_of(row: Any) -> PrivacyRequest:
         ground=None if row["reason"] is None else Ground(row["reason"]),
         answer=row["answer"],
         version=row["version"],
+        kept=() if row["kept"] is None else msgspec.json.decode(row["kept"], type=tuple[Kept, ...]),
     )

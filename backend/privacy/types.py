@@ -1,7 +1,7 @@
 """What the feature hands out: typed, frozen values."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -49,6 +49,36 @@ class Ground(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Data that stays though the person had everything deleted, and on which ground."""
+
+    code: str
+    data_vi: str
+    data_en: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRule:
+    """How long data is kept. `months` from what `begins` names; None: kept. `due`: what it would take now."""
+
+    code: str
+    version: int
+    from_day: date
+    data_vi: str
+    data_en: str
+    begins: str | None
+    months: int | None
+    act: str
+    basis: str
+    is_assumed: bool
+    """The figure is ours, and wants a lawyer."""
+    after_deletion: bool
+    due: int
+    """At most 10,000 are counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """Whether a person agrees to a purpose. `version` and the texts are the wording of today."""
 
@@ -79,6 +109,8 @@ class PrivacyRequest:
     ground: Ground | None
     answer: str | None
     version: int
+    kept: tuple[Kept, ...] = ()
+    """What stays, of a deletion that was granted."""
 
 
 @dataclass(frozen=True, slots=True)

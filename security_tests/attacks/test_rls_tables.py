@@ -24,6 +24,7 @@ PUBLIC = {
     "ledger.month": "totals of months that are over, after the longest delay",
     "privacy.clock": "reference data: how many days a right has",
     "privacy.consent_text": "reference data: what consent is asked for",
+    "privacy.retention_rule": "reference data: how long what is kept",
     "reports.legal_reason": "reference data: grounds of refusals",
     "tenancy.unit": "names and codes of the city's units are public; Party bodies have attacks of their own",
     "published.category": "made for everybody, hourly and rounded; written by backend_publisher alone",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,12 @@ from backend.privacy.types import (
     Answer,
     Consent,
     Ground,
+    Kept,
     PrivacyRequest,
     Processing,
     RequestKind,
     RequestState,
+    RetentionRule,
     Step,
 )
 from foundation.errors import Refusal
@@ -37,6 +39,10 @@ REQUEST = PrivacyRequest(
     ground=Ground.INQUIRY,
     answer="Đang thanh tra.",
     version=2,
+    kept=(Kept("report", "Các bước.", "Its steps.", "Decision 6372"),),
+)
+RULE = RetentionRule(
+    "contact", 1, date(2026, 1, 1), "Liên hệ", "Contacts", "closed", 24, "delete", "Law 91", True, False, 7
 )
 PUSH = Consent("push", 2, "Đồng ý.", "Agreed.", given=True, of_version=1, since=NOW)
 ENTRY = Processing("push", "Thông báo đẩy", "Push", "consent", "token", "30 days", "FCM", "abroad")
@@ -78,6 +84,10 @@ class Fake:
     async def register(self, principal: Any) -> tuple[Processing, ...]:
         self._called("register")
         return (ENTRY,)
+
+    async def retention(self, principal: Any) -> tuple[RetentionRule, ...]:
+        self._called("retention")
+        return (RULE,)
 
     async def answer(self, principal: Any, request: Any, version: int, given: Answer, key: Any) -> Any:
         self._called("answer", request, version, given)
@@ -134,6 +144,7 @@ def test_own_requests_are_shown(door: Api, privacy: Fake) -> None:
     node = edge["node"]
     assert (node["kind"], node["state"], node["ground"]) == ("PROVIDE", "REFUSED", "INQUIRY")
     assert door.codecs.global_ids.parse_uuid("PrivacyRequest", node["id"]) == ROW_ID
+    assert node["kept"] == [{"code": "report", "data": "Its steps.", "basis": "Decision 6372"}]
 
 
 def test_officer_lists_and_reads_the_register(door: Api, privacy: Fake) -> None:
@@ -142,6 +153,12 @@ def test_officer_lists_and_reads_the_register(door: Api, privacy: Fake) -> None:
     register = door.run("ProcessingRegister", who="minh")["processingRegister"]
     assert (register[0]["purpose"], register[0]["transfer"]) == ("Push", "abroad")
     assert privacy.calls == [("requests", 20, False), ("register",)]
+
+
+def test_officer_sees_the_rules_and_what_they_would_take(door: Api, privacy: Fake) -> None:
+    (rule,) = door.run("RetentionRules", who="minh")["retentionRules"]
+    assert (rule["data"], rule["months"], rule["assumed"], rule["due"]) == ("Contacts", 24, True, 7)
+    assert privacy.calls == [("retention",)]
 
 
 def answer_input(door: Api) -> dict[str, Any]:
@@ -170,6 +187,7 @@ def test_step_that_was_taken_is_a_problem(door: Api, privacy: Fake) -> None:
         ("MyPrivacyRequests", "minh"),
         ("PrivacyRequests", "lan"),
         ("ProcessingRegister", "lan"),
+        ("RetentionRules", "lan"),
     ],
 )
 def test_wrong_kind_of_person_reaches_nothing(door: Api, privacy: Fake, document: str, who: str) -> None:
