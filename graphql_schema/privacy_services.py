@@ -3,6 +3,7 @@
 from typing import Protocol
 from uuid import UUID
 
+from backend.privacy.copies import DataCopy
 from backend.privacy.types import Answer, Consent, PrivacyRequest, Processing, RequestKind, RetentionRule
 from foundation.idempotency import Idempotency
 from foundation.identity.principal import CitizenPrincipal, OfficialPrincipal
@@ -46,3 +47,13 @@ class PrivacyDesk(Protocol):
         given: Answer,
         idempotency: Idempotency,
     ) -> PrivacyRequest: ...
+
+
+class PrivacyCopies(Protocol):
+    """backend.privacy.copies.CopyService."""
+
+    async def ask(self, principal: CitizenPrincipal, idempotency: Idempotency) -> DataCopy: ...
+
+    async def mine(self, principal: CitizenPrincipal) -> tuple[DataCopy, ...]: ...
+
+    async def fetch(self, principal: CitizenPrincipal, copy: UUID, idempotency: Idempotency) -> bytes: ...

@@ -34,6 +34,7 @@ from graphql_schema.official_changes import OfficialMutation
 from graphql_schema.officials import OfficialQuery
 from graphql_schema.part_changes import PartMutation
 from graphql_schema.privacy import PrivacyMutation, PrivacyQuery
+from graphql_schema.privacy_copies import DataCopyMutation, DataCopyQuery
 from graphql_schema.public_figures import PublicFiguresQuery
 from graphql_schema.recoveries import RecoveryMutation
 from graphql_schema.registers import HistoryQuery
@@ -78,6 +79,7 @@ QUERIES = (
     LedgerQuery,
     LedgerDelayQuery,
     PrivacyQuery,
+    DataCopyQuery,
     AbuseQuery,
     FoundReportsQuery,
     ExportQuery,
@@ -107,6 +109,7 @@ MUTATIONS = (
     MergeMutation,
     LedgerDelayMutation,
     PrivacyMutation,
+    DataCopyMutation,
     AbuseMutation,
     PartMutation,
     BulkMutation,

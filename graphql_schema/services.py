@@ -46,7 +46,7 @@ from graphql_schema.contact_services import Contacts
 from graphql_schema.deadline_services import Deadlines
 from graphql_schema.duplicate_services import Follows, Merges, Near
 from graphql_schema.ledger_services import LedgerDelays, LedgerReads
-from graphql_schema.privacy_services import Privacy, PrivacyDesk
+from graphql_schema.privacy_services import Privacy, PrivacyCopies, PrivacyDesk
 from graphql_schema.register_services import Registers
 from graphql_schema.statistics_services import Statistics, TextReleases
 from graphql_schema.vault_services import Vault
@@ -449,5 +449,6 @@ class Services:
     ledger_delays: LedgerDelays
     privacy: Privacy
     privacy_desk: PrivacyDesk
+    privacy_copies: PrivacyCopies
     vault: Vault | None = None
     """None: this process has no way to the vault."""

@@ -49,6 +49,7 @@ from backend.officials.queries import OfficialQueries
 from backend.officials.resets import ResetService
 from backend.officials.reviews import ReviewService
 from backend.officials.service import OfficialService
+from backend.privacy.copies import CopyService
 from backend.privacy.desk import PrivacyDesk
 from backend.privacy.service import PrivacyService
 from backend.releases.service import TextReleaseService
@@ -237,6 +238,7 @@ def services_of(parts: Parts) -> Services:
         ledger_delays=DelayService(database, policy, clock, new_uuid, secrets.token_bytes),
         privacy=PrivacyService(database, policy, clock, new_uuid),
         privacy_desk=PrivacyDesk(database, policy, clock),
+        privacy_copies=CopyService(database, policy, clock, new_uuid),
         work=work_of(database, policy, clock, new_uuid, reports),
         contacts=contacts_of(database, policy, clock, parts.transit),
         vault=parts.vault,

@@ -28,6 +28,7 @@ from backend.notifications.heads import HeadNotices
 from backend.notifications.service import NotificationService
 from backend.officials import jobs as official_jobs
 from backend.officials.upkeep import OfficialUpkeep
+from backend.privacy import copy_jobs
 from backend.privacy import jobs as privacy_jobs
 from backend.privacy.following import PrivacyFollowing
 from backend.privacy.retention import Retention
@@ -120,6 +121,7 @@ def compose(settings: WorkerSettings) -> tuple[procrastinate.App, Database]:
         PrivacyFollowing(database, policy, notifications, clock, new_uuid),
         Retention(database, policy, clock, new_uuid),
     )
+    copy_jobs.register(app, copy_jobs.CopyJobs(database, policy, notifications, clock, new_uuid))
     ledger_totals.register(app, ledger_totals.MonthTotals(database, policy, clock, new_uuid))
     housekeeping.register(app, settings, database, recorder, clock)
     if settings.media is not None:

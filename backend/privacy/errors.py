@@ -1,5 +1,7 @@
 """Refusals of consents and requests."""
 
+from datetime import datetime
+
 from foundation.errors import Refusal
 
 
@@ -29,3 +31,23 @@ class OldText(Refusal):
     def __init__(self, current: int) -> None:
         super().__init__(current=current)
         self.current = current
+
+
+class CopyTooSoon(Refusal):
+    """A copy was asked for within the last day."""
+
+    code = "privacy.copy_too_soon"
+    vi = "Mỗi ngày chỉ lập một bản sao. Hãy thử lại sau."
+    en = "One copy a day is made. Please try again later."
+
+    def __init__(self, again_at: datetime) -> None:
+        super().__init__()
+        self.again_at = again_at
+
+
+class CopyGone(Refusal):
+    """No such copy of one's own, or it is not made yet, was fetched, or its day is over."""
+
+    code = "privacy.copy_gone"
+    vi = "Không có bản sao này, hoặc chưa xong, đã lấy hay đã hết hạn."
+    en = "There is no such copy, or it is not made yet, was fetched, or has expired."

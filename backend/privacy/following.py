@@ -9,9 +9,12 @@ from sqlalchemy import text
 
 from backend.notifications.service import NotificationService
 from backend.notifications.types import Notice, RecipientKind, Urgency
-from backend.privacy.types import RequestState, everybody, file_of
+from backend.privacy.copies import KEPT, MAKE
+from backend.privacy.types import RequestKind, RequestState, everybody, file_of
 from foundation.clock import HANOI, Clock
 from foundation.database.database import Database
+from foundation.database.jobs import enqueue
+from foundation.database.unit_of_work import UnitOfWork
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import NewId
 from foundation.policy.engine import PolicyEngine
@@ -32,6 +35,14 @@ _NAMESPACE = UUID("3d3f3a52-6a5e-4c0d-8f2b-0d8a9e7c4501")
 
 _ASKER = text("SELECT citizen_id, kind, state, extended, version FROM privacy.asker(:request)")
 _CARRY_OUT = text("SELECT privacy.carry_out(:request, :now)")
+# A copy that is being made already is the answer.
+_BEGIN_COPY = text(
+    """
+    INSERT INTO privacy.copy (id, citizen_id, request_id, state, asked_at, expires_at)
+    VALUES (:id, :citizen, :request, 'waiting', :now, :until)
+    ON CONFLICT (citizen_id) WHERE state = 'waiting' DO NOTHING RETURNING id
+    """
+)
 _REMINDERS = text("SELECT request_id, stage, moment, version FROM privacy.take_reminders(:now, :most)")
 _OFFICERS = text(
     """
@@ -73,7 +84,11 @@ class PrivacyFollowing:
                 return
             resource = file_of(asker.citizen_id)
             decision = self._policy.authorise(work.principal, event.action, resource, now=now)
-            await work.connection.execute(_CARRY_OUT, {"request": request, "now": now})
+            carried = (
+                await work.connection.execute(_CARRY_OUT, {"request": request, "now": now})
+            ).scalar_one()
+            if carried and asker.kind == RequestKind.PROVIDE:
+                await self._begin_copy(work, asker.citizen_id, request, now)
             state = RequestState(asker.state)
             is_extended = asker.extended and state is RequestState.ACCEPTED
             told = "privacy.extended" if is_extended else _TOLD[state]
@@ -112,6 +127,12 @@ class PrivacyFollowing:
                 await work.record(replace(event, policies=decision.policies))
             await work.commit()
         return len(found)
+
+    async def _begin_copy(self, work: UnitOfWork, citizen: UUID, request: UUID, now: datetime) -> None:
+        row = {"id": self._new_id(), "citizen": citizen, "request": request, "now": now, "until": now + KEPT}
+        copy = (await work.connection.execute(_BEGIN_COPY, row)).scalar()
+        if copy is not None:
+            await enqueue(work, MAKE, copy_id=copy)
 
     def _principal(self) -> SystemPrincipal:
         return SystemPrincipal(Origin(str(self._new_id()), NOWHERE), "privacy")

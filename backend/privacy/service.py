@@ -44,7 +44,7 @@ WHERE citizen_id = $1 AND ($2::timestamptz IS NULL OR (asked_at, id) < ($2, $3::
 ORDER BY asked_at DESC, id DESC LIMIT $4
 """  # noqa: S608 - a constant
 # A person's words are written one after the other: the last one holds, and one request of a kind is open.
-_ALONE = text("SELECT pg_advisory_xact_lock(4834, hashtext(:citizen))")
+ALONE = text("SELECT pg_advisory_xact_lock(4834, hashtext(:citizen))")
 _WORDING = text("SELECT max(version) FROM privacy.consent_text WHERE purpose = :purpose")
 _LAST = text(
     """
@@ -139,7 +139,7 @@ class PrivacyService:
             if words is None and kind is RequestKind.CORRECT:
                 raise InvalidInput("details")
             mine = {"citizen": principal.citizen_id, "kind": kind.value}
-            await work.connection.execute(_ALONE, {"citizen": str(principal.citizen_id)})
+            await work.connection.execute(ALONE, {"citizen": str(principal.citizen_id)})
             if (await work.connection.execute(_OPEN, mine)).first() is not None:
                 raise AlreadyOpen
             days = (await work.connection.execute(_CLOCK, {"kind": kind.value})).one()
@@ -176,7 +176,7 @@ class PrivacyService:
             if version is not None and version != current:
                 raise OldText(current)
             mine = {"citizen": principal.citizen_id, "purpose": purpose}
-            await work.connection.execute(_ALONE, {"citizen": str(principal.citizen_id)})
+            await work.connection.execute(ALONE, {"citizen": str(principal.citizen_id)})
             last = (await work.connection.execute(_LAST, mine)).one_or_none()
             given = event is GIVE
             if _is_news(last, given, current):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from backend.privacy.copies import CopyService
+from backend.privacy.copy_jobs import CopyJobs
 from backend.privacy.desk import PrivacyDesk
 from backend.privacy.following import PrivacyFollowing
 from backend.privacy.service import PrivacyService
@@ -25,6 +27,8 @@ class Rig:
     mine: PrivacyService
     desk: PrivacyDesk
     following: PrivacyFollowing
+    copies: CopyService
+    copy_jobs: CopyJobs
 
     async def citizen(self, subject: str = "lan") -> CitizenPrincipal:
         """A citizen at aal2."""
@@ -89,4 +93,6 @@ def rig_of(world: World, database: Database) -> Rig:
         PrivacyService(world.database, policy, world.clock, new_uuid),
         PrivacyDesk(world.database, policy, world.clock),
         PrivacyFollowing(world.worker_database, policy, world.notifications, world.clock, new_uuid),
+        CopyService(world.database, policy, world.clock, new_uuid),
+        CopyJobs(world.worker_database, policy, world.notifications, world.clock, new_uuid),
     )
