@@ -53,7 +53,8 @@ BEGIN
     SELECT jsonb_build_object('code', r.code, 'category', r.category, 'ward', w.name, 'place', r.place, 'text', r.body, 'state', r.state,
       'unit', h.name, 'answer', r.answer, 'closingReason', r.closing_reason, 'legalReason', r.legal_reason,
       'sentAt', r.created_at, 'changedAt', r.updated_at, 'closedAt', r.closed_at, 'reopenedAt', r.reopened_at,
-      'contactGivenAt', k.given_at, 'shownToEverybody', x.body)
+      'contactGivenAt', k.given_at, 'shownToEverybody', x.body,
+      'mergedInto', (SELECT m.code FROM reports.report m WHERE m.id = r.merged_into))
     FROM reports.report r JOIN tenancy.unit w ON w.id = r.ward_id JOIN tenancy.unit h ON h.id = r.handler_id
     LEFT JOIN contacts.contact k ON k.report_id = r.id LEFT JOIN releases.text x ON x.report_id = r.id AND x.state = 'released'
     WHERE r.citizen_id = me ORDER BY r.created_at DESC, r.id DESC LIMIT most;

@@ -209,7 +209,7 @@ async def test_officer_lists_everybodys_and_may_leave_answered_ones_out(rig: Rig
 async def test_officer_reads_the_register_with_what_goes_abroad(rig: Rig) -> None:
     found = await rig.desk.register(await rig.officer())
     assert [one.code for one in found if one.transfer is not None] == ["push"]
-    assert len(found) == 8
+    assert len(found) == 13
 
 
 @pytest.mark.parametrize("name", ["minh", "quang", "son", "phuong"])
