@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import msgspec
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -54,6 +55,8 @@ from vault.call.request_keys import RequestKeys
 from vault.keyring.errors import KeyringUnavailable
 from vault.keyring.seeds import TRANSIT_KEY, Seeds
 from vault.keyring.service import Keyring
+from vault.second_factor import operations as second_factor
+from vault.second_factor.service import SecondFactor
 
 SETTINGS_VARIABLE = "IOC_VAULT_SETTINGS"
 BACKLOG = 256
@@ -64,6 +67,8 @@ UPKEEP_SECONDS = 30.0
 NO_KEYS_SECONDS = 2.0
 """Until the next try while no request can be opened."""
 MONTHS_AHEAD = 24
+ATTEMPTS = 2
+"""Connections for codes, apart from those that operations hold (vault/second_factor/service.py)."""
 
 log = structlog.get_logger()
 
@@ -82,6 +87,7 @@ class Parts:
     health: Health
     keyring: Keyring
     register: Register
+    attempts: Database
     door: CallDoor
     seeds: Seeds
 
@@ -101,7 +107,9 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
     http = keycloak_http(settings.identity.keycloak_ca_file)
     keyring = Keyring(settings.keyring, settings.database, secrets.token_bytes)
     register = register_of(settings.authority, clock)
-    door = door_of(settings, clock, recorder, database, http, register)
+    attempts = Database(msgspec.structs.replace(settings.database, pool_size=ATTEMPTS), recorder)
+    factor = SecondFactor(keyring, attempts, clock, new_uuid, secrets.token_bytes)
+    door = door_of(settings, clock, recorder, database, http, register, factor)
     return Parts(
         settings=settings,
         clock=clock,
@@ -115,6 +123,7 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
         register=register,
         door=door,
         seeds=Seeds(door.keys, Transit(keyring.serve, TRANSIT_KEY), database, secrets.token_bytes),
+        attempts=attempts,
     )
 
 
@@ -125,6 +134,7 @@ def door_of(
     database: Database,
     http: httpx.AsyncClient,
     register: Register,
+    factor: SecondFactor,
 ) -> CallDoor:
     """The door with its keys."""
     identity = settings.identity
@@ -146,6 +156,7 @@ def door_of(
             operations_of(
                 register, new_uuid, secrets.token_bytes, native_only=settings.environment == "production"
             ),
+            second_factor.operations(factor),
         ),
         database=database,
         clock=clock,
@@ -224,7 +235,9 @@ async def upkeep(parts: Parts) -> None:
         try:
             await establish(parts)
             async with parts.database.unscoped() as connection:
-                await connection.execute(text("SELECT calls.sweep(), authority.sweep()"))
+                await connection.execute(
+                    text("SELECT calls.sweep(), authority.sweep(), second_factor.sweep()")
+                )
                 await flush(connection, parts.recorder, parts.clock)
                 await connection.execute(
                     text("SELECT audit.ensure_partitions(:months)"), {"months": MONTHS_AHEAD}
@@ -278,6 +291,7 @@ async def running(parts: Parts) -> AsyncIterator[None]:
         await asyncio.gather(*background, return_exceptions=True)
         await parts.http.aclose()
         await parts.keyring.close()
+        await parts.attempts.close()
         await parts.database.close()
         log.info("vault_stopped")
 
