@@ -68,7 +68,10 @@ def https_client(ca_file: Path) -> httpx.AsyncClient:
 
 
 class IocClient:
-    """One person on one device. With `remember`, the session outlives the process (HOME/run, mode 0600)."""
+    """One person on one device. With `remember`, the session outlives the process (HOME/run, mode 0600).
+
+    `device`: the key that the device has for good, as an enrolled one.
+    """
 
     def __init__(
         self,
@@ -81,12 +84,14 @@ class IocClient:
         remember: bool = False,
         language: str = "vi",
         passkey: Passkey | None = None,
+        device: ECKey | None = None,
     ) -> None:
         self.person = person
         self.endpoints = endpoints
         self.audience = audience
         self.language = language
-        self.key = ECKey.generate_key("P-256")
+        self._device = device
+        self.key = device or ECKey.generate_key("P-256")
         self.tokens: Tokens | None = None
         self.passkey = passkey
         self._acr_values = acr_values
@@ -235,13 +240,15 @@ class IocClient:
         with contextlib.suppress(LoginRefused, httpx.HTTPError):
             await self.sign_out()
         self.http.cookies.clear()
-        self.key = ECKey.generate_key("P-256")
+        self.key = self._device or ECKey.generate_key("P-256")
         await self.sign_in(self._acr_values)
 
     def _restore(self) -> None:
         if self._file is None or not self._file.exists():
             return
         kept = json.loads(self._file.read_text(encoding="utf-8"))
+        if self._device is not None and ECKey.import_key(kept["key"]).thumbprint() != self.key.thumbprint():
+            return
         if kept["issuer"] == self.issuer and kept["tokens"]["refresh_expires_at"] > time.time():
             self.key = ECKey.import_key(kept["key"])
             self.tokens = Tokens(**kept["tokens"])

@@ -6,22 +6,21 @@ import subprocess
 import sys
 from typing import Annotated, Any
 
-import httpx
 import typer
 
 from cli import place
-from cli.client import ApiRefused, IocClient, LoginRefused, Person
-from cli.graphql import endpoints
-from cli.vault_client import KeysetRefused, Pinned, VaultClient, VaultSaidNo
+from cli.vault_ceremony import ceremony as walk
 from cli.vault_log import show_log
+from cli.vault_person import at_vault, client_of, faults_told
+from cli.vault_register import show
 from stack.embedded import EmbeddedStack
 from stack.errors import StackError
 from stack.home import ROOT
-from stack.realms import OFFICIALS
-from stack.vault_keys import VaultKeys
-from vault.call.errors import AnswerNotGenuine
+
+__all__ = ["app", "client_of"]
 
 app = typer.Typer(help="The vault, as a demo person reaches it.", no_args_is_help=True)
+Who = Annotated[str, typer.Option("--as", help="A demo person of the city's offices.")]
 
 
 app.command("log")(show_log)
@@ -33,25 +32,45 @@ def vault() -> None:
 
 
 @app.command()
-def hello(person: Annotated[str, typer.Option("--as", help="A demo person of the city's offices.")]) -> None:
+def hello(person: Who) -> None:
     """Seal a request, send it through the backend, open the vault's answer and print it."""
-    stack = place.existing()
-    if place.person(stack.home, person)["realm"] != OFFICIALS:
-        raise StackError("vault", f"{person} is no official", "choose minh, thao, quang or another official")
-    try:
-        answer = asyncio.run(_hello(stack, person))
-    except ApiRefused as error:
-        raise StackError("edge", f"not passed on: {error}", "./ioc logs edge; ./ioc logs api") from error
-    except VaultSaidNo as error:
-        raise StackError("vault", f"not answered: {error}", "./ioc status; ./ioc logs vault") from error
-    except (AnswerNotGenuine, KeysetRefused) as error:
-        raise StackError(
-            "vault", f"what came back is not the vault's ({type(error).__name__})", "tell the operator"
-        ) from error
-    except LoginRefused as error:
-        raise StackError("keycloak", f"{person} was not let in: {error}", "./ioc logs keycloak") from error
-    except httpx.TransportError as error:
-        raise StackError("stack", f"no answer: {error}", "./ioc status, ./ioc up") from error
+    _print(asyncio.run(_call(place.existing(), person, "hello", {})))
+
+
+@app.command()
+def call(
+    operation: Annotated[str, typer.Argument(help="As authority.mine (mobile_contract/vault/README.md).")],
+    person: Who,
+    parameters: Annotated[str, typer.Option(help="A JSON object.")] = "{}",
+) -> None:
+    """Any operation; on the person's enrolled device, if there is one."""
+    _print(asyncio.run(_call(place.existing(), person, operation, json.loads(parameters))))
+
+
+@app.command()
+def ceremony(
+    person: Annotated[str, typer.Option("--for", help="Who gets a new device.")] = "thao",
+) -> None:
+    """Show the genesis, and let its first two officers enrol a new device."""
+    with faults_told():
+        asyncio.run(walk(place.existing(), person))
+
+
+@app.command()
+def register() -> None:
+    """The chain of authority, verified."""
+    asyncio.run(show(place.existing()))
+
+
+async def _call(
+    stack: EmbeddedStack, person: str, operation: str, parameters: dict[str, Any]
+) -> dict[str, Any]:
+    with faults_told():
+        async with at_vault(stack, person) as client:
+            return await client.call(operation, parameters)
+
+
+def _print(answer: dict[str, Any]) -> None:
     typer.echo(json.dumps(answer, ensure_ascii=False, indent=2))
 
 
@@ -73,16 +92,3 @@ def _administer(arguments: list[str]) -> None:
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["it ended"])[-1]
         raise StackError("vault", said, "./ioc status; then once more")
-
-
-async def _hello(stack: EmbeddedStack, person: str) -> dict[str, Any]:
-    who = Person.from_home(stack.home.folder, person)
-    async with IocClient(stack.home.folder, who, endpoints(stack), remember=True) as client:
-        return await client_of(stack, client).call("hello")
-
-
-def client_of(stack: EmbeddedStack, person: IocClient) -> VaultClient:
-    """The client, with this installation's roots pinned."""
-    seen = stack.home.folder / "run" / "vault-seen.json"
-    pinned = Pinned.of(VaultKeys(stack.home).roots, seen)
-    return VaultClient(person, pinned, stack.services.vault_url)

@@ -53,6 +53,7 @@ from stack.secret_files import random_key, signing_key
 from stack.settings_files import write_settings
 from stack.sms import sms_token_file
 from stack.supervisor import Part
+from stack.vault_authority import DemoAuthority
 from stack.vault_keys import VaultKeys
 from stack.witness import WitnessPart
 
@@ -121,6 +122,7 @@ class Services:
         random_key(self.home.secret("recovery-seal"), PHONE_KEY_SIZE)
         random_key(self.home.backup_key, BACKUP_KEY_SIZE)
         VaultKeys(self.home).prepare()
+        DemoAuthority(self.home).prepare()
         if self.vault is not None:
             write_settings(self.settings_file("vault"), self._vault(self.vault))
             write_settings(self.settings_file("vault_relay"), self._vault_relay(self.vault))

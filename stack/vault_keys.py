@@ -64,7 +64,7 @@ class VaultKeys:
     @property
     def genesis(self) -> Path:
         """The genesis of authority, as both roots signed it."""
-        return self.home.folder / "vault" / "genesis.json"
+        return self.home.secret("vault-genesis.json")
 
     def authority(self) -> AuthoritySettings:
         """Where the vault finds its authority. Here a new device waits 10 s."""
@@ -76,7 +76,7 @@ class VaultKeys:
         """Make what is missing; a certificate that ends within 30 days is made anew."""
         now = now or datetime.now(UTC)
         random_key(self.home.secret("vault-nonces"), _NONCE_KEY)
-        roots = [ed25519_key(self.home.secret(f"vault-root-{number}.pem")) for number in (1, 2)]
+        roots = self.root_keys()
         signer = ed25519_key(self.home.secret("vault-keyset.pem"))
         self.roots.parent.mkdir(mode=0o700, exist_ok=True)
         self.log_public.write_bytes(public_pem(ed25519_key(self.log_key)))
@@ -87,6 +87,10 @@ class VaultKeys:
         # The second of its making: rising, as a keyset's version.
         made = Certificate(int(now.timestamp()), now + LIFE, signer.public_key().public_bytes_raw())
         self._certificate.write_text(certify(made, roots), encoding="utf-8")
+
+    def root_keys(self) -> list[Ed25519PrivateKey]:
+        """Both offline roots, which are not offline here; made when they are missing."""
+        return [ed25519_key(self.home.secret(f"vault-root-{number}.pem")) for number in (1, 2)]
 
     def _ends(self) -> datetime:
         line = self._certificate.read_text(encoding="utf-8").splitlines()[2]

@@ -218,6 +218,15 @@ async def test_superuser_brings_a_genesis_of_his_own(made: Registered) -> None:
     await made.is_broken()
 
 
+async def test_superuser_brings_back_another_genesis_of_the_roots(made: Registered) -> None:
+    before = made.chain.genesis()
+    made.sql("DELETE FROM authority.statement")
+    made.sql("DELETE FROM audit.event")
+    made.sql("INSERT INTO authority.statement (n, octets, head) VALUES (0, %s, sha256(%s))", before, before)
+    with pytest.raises(RegisterBroken):
+        await made.look(made.started())
+
+
 async def test_vault_with_a_broken_register_answers_no_operation(made: Registered) -> None:
     made.rig.door = dataclasses.replace(made.rig.door, guard=made.register.refresh)
     device = made.rig.device()
