@@ -8,11 +8,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from foundation.identity.keycloak_events import Event
 from foundation.identity.revocation import SessionEnd
-
-Event = dict[str, Any]
 
 SESSION_EVENTS = frozenset({"LOGOUT", "REVOKE_GRANT", "USER_SESSION_DELETED"})
 PERSON_EVENTS = frozenset(
@@ -48,6 +46,7 @@ def _rule(operations: str, path: str, condition: Callable[[Event], bool] = lambd
     return _Rule(frozenset(operations.split()), re.compile(path), condition)
 
 
+USER_TYPES = SESSION_EVENTS | PERSON_EVENTS
 _RULES = (
     _rule("DELETE", r"sessions/(?P<sid>[^/]+)"),
     _rule("DELETE", r"users/(?P<sub>[^/]+)"),

@@ -13,9 +13,9 @@ import asyncpg
 import httpx
 import structlog
 
-from directory.endings import Event, end_of_admin_event, end_of_user_event, moment_of
-from directory.keycloak_events import EventSource, TooManyEvents
+from directory.endings import end_of_admin_event, end_of_user_event, moment_of
 from foundation.clock import Clock
+from foundation.identity.keycloak_events import Event, EventSource, TooManyEvents
 from foundation.identity.revocation import SessionEnd, note_end
 from foundation.telemetry import metrics
 

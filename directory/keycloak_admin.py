@@ -14,7 +14,7 @@ from keycloak import KeycloakAdmin, KeycloakOpenIDConnection
 from keycloak.exceptions import KeycloakConnectionError, KeycloakError
 
 from directory.errors import Delayed, Invalid, Protected, Refused, Taken, UnknownTarget
-from directory.tokens import ClientToken
+from foundation.identity.client_token import ClientToken
 
 SECONDS = 15
 CODE = "unit_code"

@@ -587,7 +587,11 @@ class VaultIdentitySettings(Section, frozen=True):
     keycloak_ca_file: Path
     officials: RealmSettings
     introspection: KeycloakClientSettings
+    events: KeycloakClientSettings
+    """A client whose only role is `view-events`: who reads them may do nothing else."""
     introspection_seconds: Annotated[float, msgspec.Meta(ge=0, le=5)] = 5.0
+    poll_seconds: Annotated[float, msgspec.Meta(gt=0, le=5)] = 2.0
+    """Between two readings of Keycloak's events; after 10 s without one `party`, `restricted` are refused."""
 
     def __post_init__(self) -> None:
         if urlsplit(self.public_url).path:

@@ -21,14 +21,13 @@ from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
 from directory.askings import Words
 from directory.checks import Entitlement
+from directory.endings import USER_TYPES
 from directory.events import Follower
 from directory.keycloak_admin import ClearedRealm, Realm
-from directory.keycloak_events import EventSource
 from directory.mutations import Contract
 from directory.operations import Citizens, Letters, Officials, Sessions, table
 from directory.requests import Signers
 from directory.store import Store
-from directory.tokens import ClientToken
 from directory.worker import Creations, Worker
 from foundation import logs
 from foundation.clock import Clock, SystemClock
@@ -38,6 +37,8 @@ from foundation.database.database import Database
 from foundation.health import Health
 from foundation.identity.authenticator import keycloak_http
 from foundation.identity.client_assertion import ClientAssertion
+from foundation.identity.client_token import ClientToken
+from foundation.identity.keycloak_events import EventSource
 from foundation.identity.realm_keys import RealmKeys
 from foundation.identity.tokens import TokenVerifier
 from foundation.ids import new_uuid
@@ -152,7 +153,9 @@ def followers(
 
     def source(realm: str, client: KeycloakClientSettings) -> EventSource:
         token = client_token(settings, realm, client, http, clock)
-        return EventSource(keycloak_url=settings.keycloak_url, realm=realm, token=token, http=http)
+        return EventSource(
+            keycloak_url=settings.keycloak_url, realm=realm, user_types=USER_TYPES, token=token, http=http
+        )
 
     sources = [
         source(settings.citizens_realm, settings.citizens_client),

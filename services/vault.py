@@ -33,13 +33,15 @@ from foundation.database.database import Database
 from foundation.health import Health, Probe, Unready
 from foundation.identity.authenticator import keycloak_http
 from foundation.identity.client_assertion import ClientAssertion
+from foundation.identity.client_token import ClientToken
 from foundation.identity.introspection import Introspector
+from foundation.identity.keycloak_events import EventSource
 from foundation.identity.principal import Origin
 from foundation.identity.realm_keys import RealmKeys
 from foundation.identity.tokens import Realm, TokenVerifier
 from foundation.ids import new_uuid
 from foundation.sealing.transit import Transit
-from foundation.settings import VaultKeysSettings, VaultSettings, load, read_secret
+from foundation.settings import VaultIdentitySettings, VaultKeysSettings, VaultSettings, load, read_secret
 from services import probes
 from services.observing import observed
 from services.serving import DRAIN, Serving, drain_before_stop
@@ -52,9 +54,13 @@ from vault.call.errors import Unavailable
 from vault.call.nonces import Nonces
 from vault.call.operations import GREETING, Operations
 from vault.call.request_keys import RequestKeys
+from vault.credentials.errors import VaultBlind
+from vault.credentials.resets import USER_TYPES
+from vault.credentials.watch import CredentialWatch
 from vault.keyring.errors import KeyringUnavailable
 from vault.keyring.seeds import TRANSIT_KEY, Seeds
 from vault.keyring.service import Keyring
+from vault.keyring.types import Class
 from vault.second_factor import operations as second_factor
 from vault.second_factor.service import SecondFactor
 
@@ -88,6 +94,7 @@ class Parts:
     keyring: Keyring
     register: Register
     attempts: Database
+    credentials: CredentialWatch
     door: CallDoor
     seeds: Seeds
 
@@ -108,8 +115,9 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
     keyring = Keyring(settings.keyring, settings.database, secrets.token_bytes)
     register = register_of(settings.authority, clock)
     attempts = Database(msgspec.structs.replace(settings.database, pool_size=ATTEMPTS), recorder)
+    credentials = credential_watch(settings.identity, clock, database, http)
     factor = SecondFactor(keyring, attempts, clock, new_uuid, secrets.token_bytes)
-    door = door_of(settings, clock, recorder, database, http, register, factor)
+    door = door_of(settings, clock, recorder, database, http, register, factor, credentials)
     return Parts(
         settings=settings,
         clock=clock,
@@ -124,6 +132,7 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
         door=door,
         seeds=Seeds(door.keys, Transit(keyring.serve, TRANSIT_KEY), database, secrets.token_bytes),
         attempts=attempts,
+        credentials=credentials,
     )
 
 
@@ -135,6 +144,7 @@ def door_of(
     http: httpx.AsyncClient,
     register: Register,
     factor: SecondFactor,
+    credentials: CredentialWatch,
 ) -> CallDoor:
     """The door with its keys."""
     identity = settings.identity
@@ -163,7 +173,26 @@ def door_of(
         random_bytes=secrets.token_bytes,
         count_refusal=recorder.count_refusal,
         guard=register.refresh,
+        admit=credentials.admit,
     )
+
+
+def credential_watch(
+    identity: VaultIdentitySettings, clock: Clock, database: Database, http: httpx.AsyncClient
+) -> CredentialWatch:
+    """Who was reset at Keycloak, by events that a client of their own reads there."""
+    keycloak_url, _, realm = identity.officials.issuer.partition("/realms/")
+    token = ClientToken(
+        keycloak_url=keycloak_url,
+        realm=realm,
+        assertion=ClientAssertion(identity.events),
+        http=http,
+        clock=clock,
+    )
+    events = EventSource(
+        keycloak_url=keycloak_url, realm=realm, user_types=USER_TYPES, token=token, http=http
+    )
+    return CredentialWatch(events, database, clock, new_uuid)
 
 
 def request_keys_of(settings: VaultKeysSettings) -> RequestKeys:
@@ -183,9 +212,22 @@ def health_of(parts: Parts) -> Health:
     health.add("migrations", probes.migrated(lambda: parts.database.pool, needed))
     health.add("authority", _register_holds(parts))
     health.add("keycloak", probes.keycloak(lambda: parts.http, parts.settings.identity.officials.issuer))
+    health.add("credential_events", resets_known(parts.credentials, parts.clock))
     health.add("openbao", keys_open(parts.keyring))
     health.add("request_keys", keys_live(parts))
     return health
+
+
+def resets_known(credentials: CredentialWatch, clock: Clock) -> Probe:
+    """Whether Keycloak's events were read lately enough for every class."""
+
+    async def probe() -> None:
+        try:
+            credentials.check(Class.RESTRICTED, clock.now())
+        except VaultBlind as error:
+            raise Unready("credential_events") from error
+
+    return probe
 
 
 def keys_open(keyring: Keyring) -> Probe:
@@ -274,10 +316,12 @@ async def running(parts: Parts) -> AsyncIterator[None]:
     with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
         asyncio.get_running_loop().add_signal_handler(DRAIN, health.drain)
     await bring_request_keys(parts)
+    await parts.credentials.attempt()
     background = [
         asyncio.create_task(parts.refusals.run(parts.database.engine)),
         asyncio.create_task(upkeep(parts)),
         asyncio.create_task(keep_request_keys(parts)),
+        asyncio.create_task(parts.credentials.follow(parts.settings.identity.poll_seconds)),
     ]
     log.info("vault_started", port=parts.settings.listen_port)
     try:

@@ -29,6 +29,7 @@ OFFICIALS = "hanoi-ioc"
 CONFIDENTIAL_CLIENTS = (
     "ioc-backend",
     "ioc-vault",
+    "ioc-vault-events",
     "ioc-directory-events",
     "ioc-directory",
     "ioc-directory-cleared",

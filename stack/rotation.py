@@ -65,6 +65,7 @@ SHARED_KEYS = {
 CLIENT_READERS = {
     "ioc-backend": "api",
     "ioc-vault": "vault",
+    "ioc-vault-events": "vault",
     "ioc-directory-events": "directory",
     "ioc-directory": "directory",
     "ioc-directory-cleared": "directory",

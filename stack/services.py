@@ -298,6 +298,7 @@ class Services:
                     issuer=self.issuer(OFFICIALS), clients=["ioc-ipad"], minimum_acr="aal2"
                 ),
                 introspection=self._client("ioc-vault"),
+                events=self._client("ioc-vault-events"),
             ),
             keys=VaultKeys(self.home).settings(),
             keyring=keyring_settings(vault_openbao(self.home, self.ports, self.certificates)),

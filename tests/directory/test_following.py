@@ -10,11 +10,12 @@ import asyncpg
 import httpx
 import pytest
 
+from directory.endings import USER_TYPES
 from directory.events import Follower
-from directory.keycloak_events import PAGE, EventSource, TooManyEvents
-from directory.tokens import ClientToken
 from foundation.clock import FrozenClock
 from foundation.identity.client_assertion import ClientAssertion
+from foundation.identity.client_token import ClientToken
+from foundation.identity.keycloak_events import PAGE, EventSource, TooManyEvents
 from tests.conftest import Database
 from tests.identity import world
 from tests.identity.test_revocation import pool_of
@@ -58,7 +59,7 @@ def source(keycloak: Keycloak, tmp_path: Path) -> EventSource:
     http = httpx.AsyncClient(transport=httpx.MockTransport(keycloak.answer))
     assertion = ClientAssertion(world.settings(tmp_path).introspection)
     token = ClientToken(**place, assertion=assertion, http=http, clock=FrozenClock(world.NOW))
-    return EventSource(**place, token=token, http=http)
+    return EventSource(**place, user_types=USER_TYPES, token=token, http=http)
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ async def test_page_full_of_one_millisecond_is_read_whole(source: EventSource, k
 async def test_more_events_of_one_millisecond_than_can_be_read_are_a_fault(
     source: EventSource, keycloak: Keycloak, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("directory.keycloak_events.MOST_AT_ONCE", PAGE)
+    monkeypatch.setattr("foundation.identity.keycloak_events.MOST_AT_ONCE", PAGE)
     for number in range(PAGE):
         keycloak.logout(f"e{number}")
     with pytest.raises(TooManyEvents):

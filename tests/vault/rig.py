@@ -45,6 +45,9 @@ class Keycloak:
         self.sessions: dict[str, VerifiedSession] = {}
         self.ended: set[str] = set()
         self.away = False
+        self.asked_anew = 0
+        self.anew: str | None = None
+        """"ended" or "away": what is only learnt when it is asked anew."""
 
     def sign_in(self, device: Device) -> None:
         """`device` has a token from now on."""
@@ -74,6 +77,15 @@ class Keycloak:
             raise IdentityUnavailable
         if session.sid in self.ended:
             raise SessionEnded
+
+    async def confirm_now(self, token: str, session: VerifiedSession) -> None:
+        """As foundation.identity.introspection, which remembers; this fake does not."""
+        self.asked_anew += 1
+        if self.anew == "ended":
+            raise SessionEnded
+        if self.anew == "away":
+            raise IdentityUnavailable
+        await self.confirm(token, session)
 
 
 @dataclass

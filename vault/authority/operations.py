@@ -83,13 +83,13 @@ class AuthorityOperations:
     def all(self) -> Mapping[str, Operation]:
         """By name."""
         return {
-            "authority.mine": Operation(MINE, none, self.mine),
+            "authority.mine": Operation(MINE, none, self.mine, for_suspended=True),
             "authority.pending": Operation(PENDING, none, self.pending),
             "authority.propose": _operation(PROPOSE, _Propose, self.propose),
             "authority.sign": _operation(SIGN, _Sign, self.sign),
             "authority.lock": _operation(LOCK, _Lock, self.lock),
             "device.code": _operation(CODE, _Code, self.code),
-            "device.activate": _operation(ACTIVATE, _Activate, self.activate),
+            "device.activate": _operation(ACTIVATE, _Activate, self.activate, for_suspended=True),
         }
 
     async def mine(self, asked: Asked, work: UnitOfWork) -> Answer:
@@ -171,7 +171,11 @@ def operations_of(
 
 
 def _operation(
-    intent: AuditEvent, kind: type[T], run: Callable[[Asked, UnitOfWork, T], Awaitable[Answer]]
+    intent: AuditEvent,
+    kind: type[T],
+    run: Callable[[Asked, UnitOfWork, T], Awaitable[Answer]],
+    *,
+    for_suspended: bool = False,
 ) -> Operation:
     def check(parameters: dict[str, Any]) -> None:
         try:
@@ -182,7 +186,7 @@ def _operation(
     async def started(asked: Asked, work: UnitOfWork) -> Answer:
         return await run(asked, work, msgspec.convert(asked.parameters, kind))
 
-    return Operation(intent, check, started)
+    return Operation(intent, check, started, for_suspended)
 
 
 def _said(value: dict[str, Any]) -> Answer:

@@ -38,6 +38,7 @@ from vault.authority.statements import (
     write_payload,
 )
 from vault.call.operations import Asked
+from vault.credentials.queries import lift
 
 MOST_WAITING = 32
 LONGEST_PAYLOAD = 4096
@@ -139,6 +140,9 @@ class Proposals:
             return None
         octets = assemble(proposal.text, [*good, signature])
         await work.record(await self.register.append(work.connection, octets))
+        if beneficiary is not None:
+            # The enrolment was repeated, in person: a reset of before suspends no longer.
+            await lift(work.connection, beneficiary)
         return state.epoch + 1, self.register.head_with(octets).hex()
 
     async def lock(

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -47,6 +48,10 @@ async def _no_guard(connection: AsyncConnection) -> None:
     """Of a door that has no register: in tests of the call alone."""
 
 
+async def _everybody(connection: AsyncConnection, sub: str, at: datetime) -> None:
+    """Where nobody was reset."""
+
+
 class _UsedProof(Exception):
     """No Refusal: the unit of work would record it."""
 
@@ -61,6 +66,8 @@ class Sessions(Protocol):
     """foundation.identity.introspection.Introspector."""
 
     async def confirm(self, token: str, session: VerifiedSession) -> None: ...
+
+    async def confirm_now(self, token: str, session: VerifiedSession) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,8 @@ class CallDoor:
     """For those who proved nothing: a count, not a line each."""
     guard: Callable[[AsyncConnection], Awaitable[None]] = _no_guard
     """Raises the Refusal that every operation gets instead, as while the register of authority is broken."""
+    admit: Callable[[AsyncConnection, str, datetime], Awaitable[None]] = _everybody
+    """Raises the Refusal that this person (sub) gets instead: vault.credentials.watch."""
 
     async def call(
         self, frame: bytes, authorization: Sequence[str], proof: Sequence[str], origin: Origin
@@ -97,7 +106,7 @@ class CallDoor:
         except VaultRefusal as refusal:
             await self._keep(principal, good, OPENING, refusal)
             raise
-        said = await self._answer(principal, good, opened)
+        said = await self._answer(token, principal, good, opened)
         try:
             return answer.seal(opened.answer_key, opened.digest, self.random_bytes(answer.R), *said.parts)
         finally:
@@ -121,15 +130,16 @@ class CallDoor:
         )
         return token, good, principal_of(session, origin)
 
-    async def _alive(self, token: str, session: VerifiedSession) -> None:
+    async def _alive(self, token: str, session: VerifiedSession, *, anew: bool = False) -> None:
+        confirm = self.sessions.confirm_now if anew else self.sessions.confirm
         try:
-            await self.sessions.confirm(token, session)
+            await confirm(token, session)
         except IdentityUnavailable as error:
             raise Unavailable from error
         except IdentityRefusal as error:
             raise Unauthenticated from error
 
-    async def _answer(self, principal: OfficialPrincipal, proof: Proof, opened: Opened) -> Plain:
+    async def _answer(self, token: str, principal: OfficialPrincipal, proof: Proof, opened: Opened) -> Plain:
         intent = OPENING
         try:
             operation, parameters = self.operations.find(_value(opened))
@@ -138,7 +148,8 @@ class CallDoor:
         except Refusal as refusal:
             await self._keep(principal, proof, intent, refusal)
             return _problem(refusal)
-        asked = Asked(principal, parameters, opened.operation_id, self._now())
+        lives = partial(self._alive, token, principal.session, anew=True)
+        asked = Asked(principal, parameters, opened.operation_id, self._now(), lives)
         said = await self._run(proof, operation, asked)
         if isinstance(said, Refusal):
             await self._keep(principal, proof, intent, said)
@@ -158,6 +169,8 @@ class CallDoor:
             await _use_up(work, asked.principal.session.jkt, proof)
             try:
                 await self.guard(work.connection)
+                if not operation.for_suspended:
+                    await self.admit(work.connection, asked.principal.session.sub, asked.at)
                 said = await operation.run(asked, work)
             except Refusal as refusal:
                 return refusal

@@ -9,6 +9,7 @@ from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import Refusal
 from foundation.identity.principal import OfficialPrincipal
 from foundation.recording import Activity, AuditEvent
+from vault.call.errors import Unavailable
 from vault.keyring.memory import wipe
 
 
@@ -48,6 +49,10 @@ Answer = Callable[[], Awaitable[dict[str, Any] | Plain]]
 """Makes what is said, after the commit: nothing is decrypted before its event is kept."""
 
 
+async def _unknown() -> None:
+    raise Unavailable
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One call, opened: who asks, with which parameters, at which moment."""
@@ -57,6 +62,8 @@ class Asked:
     operation_id: bytes
     """16 octets; a write that comes again under the same one is the same write."""
     at: datetime
+    lives: Callable[[], Awaitable[None]] = _unknown
+    """Ask Keycloak anew whether the session lives, for `restricted`. Raises Unauthenticated, Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class Operation:
 
     A Refusal undoes everything and is recorded with the proof, and is said sealed.
     """
+    for_suspended: bool = False
+    """Whether it is also for who was reset at Keycloak, or while nobody can tell: ways to an enrolment."""
 
 
 def none(parameters: dict[str, Any]) -> None:
@@ -96,7 +105,7 @@ async def hello(asked: Asked, work: UnitOfWork) -> Answer:
     return said
 
 
-GREETING: Mapping[str, Operation] = {"hello": Operation(HELLO, none, hello)}
+GREETING: Mapping[str, Operation] = {"hello": Operation(HELLO, none, hello, for_suspended=True)}
 
 
 class Operations:

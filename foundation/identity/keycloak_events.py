@@ -1,14 +1,17 @@
 """Reading Keycloak's events of one realm with a client whose only role is `view-events`."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import httpx
 
-from directory.endings import PERSON_EVENTS, SESSION_EVENTS, Event
-from directory.tokens import ClientToken
+from foundation.identity.client_token import ClientToken
 
 PAGE = 1000
 MOST_AT_ONCE = 50_000
 """For one millisecond, which can't be halved."""
-_USER_TYPES = sorted(SESSION_EVENTS | PERSON_EVENTS)
+
+Event = dict[str, Any]
 
 
 class TooManyEvents(Exception):
@@ -18,15 +21,24 @@ class TooManyEvents(Exception):
 class EventSource:
     """The events of one realm. Raises httpx.HTTPError if it can't be asked, ValueError on nonsense."""
 
-    def __init__(self, *, keycloak_url: str, realm: str, token: ClientToken, http: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        *,
+        keycloak_url: str,
+        realm: str,
+        user_types: Iterable[str],
+        token: ClientToken,
+        http: httpx.AsyncClient,
+    ) -> None:
         self.issuer = f"{keycloak_url}/realms/{realm}"
         self._admin_url = f"{keycloak_url}/admin/realms/{realm}"
+        self._user_types = sorted(user_types)
         self._token = token
         self._http = http
 
     async def user_events(self, since: int, until: int) -> list[Event]:
-        """Those that may end sessions, from `since` to `until` (epoch milliseconds, both inclusive)."""
-        return await self._read("events", {"type": _USER_TYPES}, since, until)
+        """Those of the types asked for, from `since` to `until` (epoch milliseconds, both inclusive)."""
+        return await self._read("events", {"type": self._user_types}, since, until)
 
     async def admin_events(self, since: int, until: int) -> list[Event]:
         """All of them, from `since` to `until`."""

@@ -1,0 +1,12 @@
+"""Resets of credentials at Keycloak."""
+
+from migrations.sql import run
+
+revision = "0010_credential_resets"
+down_revision = "0007_second_factor"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run(__file__, owner="vault_owner")
