@@ -24,7 +24,7 @@ async def test_every_claim_of_the_demo_holds(running_stack: RunningStack) -> Non
     told = journey(running_stack)
     began = datetime.now(UTC)
     await tell(told, running_stack.stack.certificates.channel)
-    assert told.claims == 72
+    assert told.claims == 73
     # A job that fails each five seconds is seen by no claim.
     assert faults(running_stack, began) == []
 
