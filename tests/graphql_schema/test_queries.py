@@ -22,6 +22,7 @@ def test_citizen_sees_own_reports_in_ha_noi_time(api: Api) -> None:
         "place": "Số 1 Tràng Tiền",
         "body": "Đèn đường hỏng",
         "state": "RECEIVED",
+        "mergedInto": None,
         "version": 1,
         "createdAt": "2026-07-01T10:00:00+07:00",
         "updatedAt": "2026-07-01T10:00:00+07:00",
