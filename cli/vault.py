@@ -81,7 +81,33 @@ def rotate(
     ] = None,
 ) -> None:
     """New versions and epochs of the vault's keys, while it serves. What was cut off is finished."""
-    _administer(["rotate", *(part for name in classes or () for part in ("--class", name))])
+    _administer(["rotate", *_named(classes)])
+
+
+@app.command()
+def move(
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="internal, personal, party, restricted; else all.")
+    ] = None,
+) -> None:
+    """Bring records' data keys to the newest epochs, so that older ones can be shredded."""
+    _administer(["move", *_named(classes)])
+
+
+@app.command()
+def shred(
+    classes: Annotated[list[str], typer.Option("--class", help="internal, personal, party, restricted.")],
+    before: Annotated[str, typer.Option(help="Epochs that were made before: 2026-11-01.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Destroy old epochs and the key versions that wrapped them. Backups of before still hold them."""
+    if not yes:
+        typer.confirm(f"Epochs of {', '.join(classes)} of before {before} are destroyed. Go on?", abort=True)
+    _administer(["shred", "--before", before, *_named(classes)])
+
+
+def _named(classes: list[str] | None) -> list[str]:
+    return [part for name in classes or () for part in ("--class", name)]
 
 
 def _administer(arguments: list[str]) -> None:

@@ -672,7 +672,11 @@ class VaultAdminSettings(Section, frozen=True):
     database: DatabaseSettings
     """As the role vault_keyring."""
     rotate: OpenBaoSettings
-    """A new version is written to the disk before it is answered: `seconds` is for connecting alone."""
+    """`seconds` is for connecting alone: a new version is written to the disk before it is answered."""
+    keyring: KeyringSettings | None = None
+    """To move data keys to newer epochs. None: not from here."""
+    destroy: OpenBaoSettings | None = None
+    """To destroy. None: not from here; its certificate lies offline."""
 
 
 class ArchivedCluster(Section, frozen=True):

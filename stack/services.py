@@ -323,6 +323,8 @@ class Services:
         return VaultAdminSettings(
             database=cluster.settings("vault_keyring", pool_size=1),
             rotate=openbao.called_by(self.certificates.keyring_clients["rotate"], "rotate"),
+            keyring=keyring_settings(openbao),
+            destroy=openbao.called_by(self.certificates.keyring_clients["destroy"], "destroy"),
         )
 
     def _mail(self) -> MailSettings:

@@ -111,7 +111,7 @@ def test_first_epoch_is_not_begun_again_when_later_ones_stand(vault_database: Da
     "statement",
     [
         "SELECT * FROM calls.request_key",
-        "SELECT keyring.find('00070', 3, NULL)",
+        "SELECT keyring.begin('00070', 3, 'x')",
         "UPDATE keyring.epoch_key SET tenant = '00071'",
         "INSERT INTO audit.event (id, line) VALUES (gen_random_uuid(), '{}')",
         "SET ROLE vault_owner",

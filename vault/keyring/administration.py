@@ -41,30 +41,39 @@ class ClassKeys(Protocol):
     def rewrap(self, key: str, wrapped: str, context: bytes) -> str | None: ...
 
 
-class HvacKeys:
-    """OpenBao as the role `rotate`, by hvac."""
+class HvacClient:
+    """OpenBao as a role, by hvac: for administration, where nobody waits."""
 
     def __init__(self, settings: OpenBaoSettings) -> None:
         pair = (str(settings.certificate_file), str(settings.key_file))
         # hvac's own limit is 30 s; a version is written to the disk before it is answered.
-        self._client = hvac.Client(
-            url=settings.url, verify=str(settings.ca_file), cert=pair, timeout=(settings.seconds, 10)
+        self.client = hvac.Client(
+            url=settings.url, verify=str(settings.ca_file), cert=pair, timeout=(settings.seconds, 30)
         )
-        answer = self._client.adapter.post("/v1/auth/cert/login", json={"name": settings.role})
-        self._client.token = answer["auth"]["client_token"]
+        answer = self.client.adapter.post("/v1/auth/cert/login", json={"name": settings.role})
+        self.client.token = answer["auth"]["client_token"]
+
+    def close(self) -> None:
+        """Give the token back."""
+        self.client.auth.token.revoke_self()
+        self.client.adapter.close()
+
+
+class HvacKeys(HvacClient):
+    """OpenBao as the role `rotate`."""
 
     def rotate(self, key: str) -> None:
         """A new version, which seals from now on."""
-        self._client.secrets.transit.rotate_key(key)
+        self.client.secrets.transit.rotate_key(key)
 
     def newest(self, key: str) -> int:
         """The version that seals."""
-        found: int = self._client.secrets.transit.read_key(key)["data"]["latest_version"]
+        found: int = self.client.secrets.transit.read_key(key)["data"]["latest_version"]
         return found
 
     def wrapped_key(self, key: str, context: bytes) -> str:
         """A fresh random key of 32 octets that nobody has seen, wrapped."""
-        made = self._client.secrets.transit.generate_data_key(
+        made = self.client.secrets.transit.generate_data_key(
             key, key_type="wrapped", context=_b64(context), bits=256
         )
         found: str = made["data"]["ciphertext"]
@@ -73,16 +82,11 @@ class HvacKeys:
     def rewrap(self, key: str, wrapped: str, context: bytes) -> str | None:
         """The same under the newest version; None when it does not open for this place."""
         try:
-            made = self._client.secrets.transit.rewrap_data(key, wrapped, context=_b64(context))
+            made = self.client.secrets.transit.rewrap_data(key, wrapped, context=_b64(context))
         except InvalidRequest:
             return None
         found: str = made["data"]["ciphertext"]
         return found
-
-    def close(self) -> None:
-        """Give the token back."""
-        self._client.auth.token.revoke_self()
-        self._client.adapter.close()
 
 
 @dataclass
@@ -111,7 +115,7 @@ class Rotation:
         """Rotate a class, or finish its last rotation. Raises hvac's errors and psycopg's: run it again."""
         key = class_.transit_key
         version = self._keys.newest(key)
-        resumed = any(_version_of(wrapped) < version for _, _, wrapped in self._rows(class_))
+        resumed = any(version_of(wrapped) < version for _, _, wrapped in self._rows(class_))
         if not resumed:
             self._keys.rotate(key)
             version = self._keys.newest(key)
@@ -123,7 +127,7 @@ class Rotation:
     def _begin_epochs(self, class_: Class, done: Rotated) -> None:
         newest = {tenant: (epoch, wrapped) for tenant, epoch, wrapped in self._rows(class_)}
         for tenant, (number, wrapped) in newest.items():
-            if _version_of(wrapped) >= done.version:
+            if version_of(wrapped) >= done.version:
                 continue  # begun by the run that was cut off, or by a unit's first record since
             epoch = Epoch(tenant, class_, number + 1)
             fresh = self._keys.wrapped_key(class_.transit_key, epoch.context)
@@ -131,7 +135,7 @@ class Rotation:
 
     def _rewrap(self, class_: Class, done: Rotated) -> None:
         for tenant, number, wrapped in self._rows(class_):
-            if _version_of(wrapped) >= done.version:
+            if version_of(wrapped) >= done.version:
                 continue
             again = self._keys.rewrap(class_.transit_key, wrapped, Epoch(tenant, class_, number).context)
             if again is None:
@@ -152,7 +156,8 @@ def connected(settings: DatabaseSettings) -> psycopg.Connection[Any]:
     return psycopg.connect(**for_psycopg(settings), autocommit=True)
 
 
-def _version_of(wrapped: str) -> int:
+def version_of(wrapped: str) -> int:
+    """The version of the key that wrapped it."""
     return int(wrapped.split(":")[1].removeprefix("v"))
 
 

@@ -167,6 +167,8 @@ async def test_fault_refuses_everything_is_not_ready_and_leaves_nothing_behind(
 ) -> None:
     await disturbed.check()
     with fault(spare_bao), impatient(disturbed):
+        with pytest.raises(Unready):  # before any failure has closed the way
+            await keys_open(disturbed)()
         await refused(rig, disturbed)
         assert rows(rig.vault) == []
     await recovered(rig, disturbed, moved)
