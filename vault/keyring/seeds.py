@@ -20,7 +20,7 @@ from vault.keyring.errors import KeyringUnavailable
 
 TRANSIT_KEY = "request-seeds"
 _ROWS = text("SELECT kid, made, wrapped FROM calls.request_key ORDER BY made")
-_ALONE = text("SELECT pg_advisory_xact_lock(7420033)")
+_ALONE = text("SELECT pg_advisory_xact_lock(7420041)")
 _KEEP = text(
     "INSERT INTO calls.request_key (kid, made, not_after, wrapped) VALUES (:kid, :made, :ends, :wrapped)"
 )
