@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,7 @@ from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from litestar import Litestar
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter, flush
@@ -166,7 +168,7 @@ def door_of(
             operations_of(
                 register, new_uuid, secrets.token_bytes, native_only=settings.environment == "production"
             ),
-            second_factor.operations(factor),
+            second_factor.operations(factor, enrolled_in(register)),
         ),
         database=database,
         clock=clock,
@@ -175,6 +177,15 @@ def door_of(
         guard=register.refresh,
         admit=credentials.admit,
     )
+
+
+def enrolled_in(register: Register) -> second_factor.Enrolled:
+    """Whether a device is a person's, in force; it may be waiting."""
+
+    async def enrolled(connection: AsyncConnection, sub: str, jkt: str, at: datetime) -> bool:
+        return (await register.standing(connection, sub, jkt, at)).device is not None
+
+    return enrolled
 
 
 def credential_watch(

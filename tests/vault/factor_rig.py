@@ -3,12 +3,13 @@
 import itertools
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pyotp
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from audit.recorder import AuditRecorder
 from audit.refusals import RefusalCounter
@@ -41,6 +42,8 @@ class FactorRig:
     safe: Safe
     attempts: Pools
     policy_refuses: bool = False
+    enrolled: set[tuple[str, str]] = field(default_factory=set)
+    """(sub, jkt) of what the register would have."""
 
     @classmethod
     async def of(cls, vault: Database, safe: Safe | None = None, clock: Clock | None = None) -> "FactorRig":
@@ -56,7 +59,7 @@ class FactorRig:
         attempts = Pools(vault.settings("vault_app", pool_size=2), recorder)
         factor = SecondFactor(safe, attempts, clock, new_uuid, secrets.token_bytes)
         made = cls(Rig.of(vault), factor, safe, attempts)
-        made.rig = Rig.of(vault, operations(factor), made._trials())
+        made.rig = Rig.of(vault, operations(factor, made._enrolled), made._trials())
         made.rig.clock.at = clock.at
         await made.rig.database.open()
         return made
@@ -77,6 +80,13 @@ class FactorRig:
             await work.commit()
         (secret,) = parse_qs(urlsplit(uri).query)["secret"]
         return Authenticator(secret, uri)
+
+    async def issued(self, device: Device) -> dict[str, Any]:
+        """What the device reads that asks for its factor."""
+        return await self.rig.ask(device, next(self._jtis) + device.token, "factor.issue")
+
+    async def _enrolled(self, _connection: AsyncConnection, sub: str, jkt: str, _at: datetime) -> bool:
+        return (sub, jkt) in self.enrolled
 
     async def present(self, device: Device, code: str, class_: str = "party") -> dict[str, Any]:
         """What the device reads."""

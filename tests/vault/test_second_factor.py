@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import event
 
 from foundation.database.connections import for_psycopg
 from tests.parts import Database
-from tests.vault.factor_rig import FactorRig
+from tests.vault.factor_rig import Authenticator, FactorRig
 from tests.vault.parts import NOW, Device
 from vault.call.errors import Unauthenticated
 from vault.keyring.types import Class
@@ -428,3 +429,39 @@ async def test_sweep_forgets_what_no_longer_counts(vault: FactorRig) -> None:
         superuser.execute("UPDATE second_factor.presented SET at = now() - interval '61 minutes'")
         assert superuser.execute("SELECT second_factor.sweep()").fetchone() == (2,)
     assert (_failures(vault, minh), _failures(vault, thao)) == (1, 0)
+
+
+async def test_enrolled_device_is_told_its_factor_once(vault_database: Database) -> None:
+    factors = await FactorRig.of(vault_database)
+    minh = factors.rig.device()
+    factors.enrolled.add((minh.sub, minh.key.thumbprint()))
+    first, second = await factors.issued(minh), await factors.issued(minh)
+    (secret,) = parse_qs(urlsplit(first["result"]["uri"]).query)["secret"]
+    shown = await factors.present(minh, Authenticator(secret, "").code())
+    await factors.close()
+    assert second == {"problem": {"code": "vault.factor_there"}}
+    assert shown["result"]["class"] == "party"
+
+
+async def test_one_of_two_at_the_same_moment_is_told_the_factor(vault_database: Database) -> None:
+    factors = await FactorRig.of(vault_database)
+    minh = factors.rig.device()
+    factors.enrolled.add((minh.sub, minh.key.thumbprint()))
+    answers = await asyncio.gather(factors.issued(minh), factors.issued(minh), factors.issued(minh))
+    await factors.close()
+    assert sorted("result" if "result" in said else said["problem"]["code"] for said in answers) == [
+        "result",
+        "vault.factor_there",
+        "vault.factor_there",
+    ]
+
+
+async def test_device_that_is_not_enrolled_or_anothers_is_told_nothing(vault_database: Database) -> None:
+    factors = await FactorRig.of(vault_database)
+    minh, thao = factors.rig.device(), factors.rig.device("thao")
+    factors.enrolled.add((minh.sub, thao.key.thumbprint()))
+    answers = [await factors.issued(minh), await factors.issued(thao)]
+    lines = [line["unmapped"]["decision"] for line in factors.rig.events()]
+    await factors.close()
+    assert answers == [MISSING, MISSING]
+    assert lines == ["deny", "deny"]

@@ -19,6 +19,14 @@ class FactorLocked(Refusal):
     en = "Too many wrong codes on this device. Please wait until the lock ends (1 to 60 minutes)."
 
 
+class FactorThere(Refusal):
+    """It was issued before, and its secret is said once."""
+
+    code = "vault.factor_there"
+    vi = "Thiết bị này đã có mã xác thực thứ hai. Nếu đã mất, hãy làm lại thủ tục ghi danh."
+    en = "This device has its second factor already. If it is lost, please enrol again."
+
+
 class FactorMissing(Refusal):
     """This person has no second factor with this device: the enrolment gives one."""
 

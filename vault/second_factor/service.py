@@ -22,7 +22,7 @@ from vault.call.operations import Asked
 from vault.keyring.memory import wiped
 from vault.keyring.types import Class
 from vault.second_factor import codes, queries
-from vault.second_factor.errors import FactorLocked, FactorMissing, WrongCode
+from vault.second_factor.errors import FactorLocked, FactorMissing, FactorThere, WrongCode
 from vault.second_factor.queries import Factor
 
 WINDOWS = {Class.PERSONAL: timedelta(minutes=15), Class.PARTY: timedelta(minutes=5)}
@@ -79,6 +79,17 @@ class SecondFactor:
                 AuditEvent("vault.factor.issue", activity=Activity.CREATE, resource=f"factor:{factor}")
             )
             return codes.provisioning_uri(secret, person)
+
+    async def issue_first(self, asked: Asked, work: UnitOfWork) -> str:
+        """The factor of the device whose call this is, if it has none: its URI. Raises FactorThere.
+
+        One of several at the same moment gets it. Whether the device is enrolled the caller knows.
+        """
+        session = asked.principal.session
+        await queries.begin(work.connection, session.sub, session.jkt, asked.at)
+        if await queries.find(work.connection, session.sub, session.jkt) is not None:
+            raise FactorThere
+        return await self.issue(work, session.sub, session.jkt)
 
     async def present(self, asked: Asked, work: UnitOfWork, class_: int, code: str) -> None:
         """Take the caller's `code` for `class_`; noted in the caller's transaction if it lasts.
