@@ -654,6 +654,7 @@ class VaultSettings(Section, frozen=True):
     keyring: KeyringSettings
     audit: AuditSettings
     authority: AuthoritySettings
+    policies_folder: Path
     operations: OperationsSettings | None = None
     tracing: TracingSettings | None = None
 

@@ -47,6 +47,7 @@ from foundation.settings import VaultIdentitySettings, VaultKeysSettings, VaultS
 from services import probes
 from services.observing import observed
 from services.serving import DRAIN, Serving, drain_before_stop
+from services.vault_records import record_operations
 from services.vault_routes import vault_routes
 from vault.authority.errors import RegisterBroken
 from vault.authority.operations import operations_of
@@ -119,7 +120,7 @@ def parts_of(settings: VaultSettings, clock: Clock | None = None) -> Parts:
     attempts = Database(msgspec.structs.replace(settings.database, pool_size=ATTEMPTS), recorder)
     credentials = credential_watch(settings.identity, clock, database, http)
     factor = SecondFactor(keyring, attempts, clock, new_uuid, secrets.token_bytes)
-    door = door_of(settings, clock, recorder, database, http, register, factor, credentials)
+    door = door_of(settings, clock, recorder, database, http, register, factor, credentials, keyring)
     return Parts(
         settings=settings,
         clock=clock,
@@ -147,6 +148,7 @@ def door_of(
     register: Register,
     factor: SecondFactor,
     credentials: CredentialWatch,
+    keyring: Keyring,
 ) -> CallDoor:
     """The door with its keys."""
     identity = settings.identity
@@ -169,6 +171,7 @@ def door_of(
                 register, new_uuid, secrets.token_bytes, native_only=settings.environment == "production"
             ),
             second_factor.operations(factor, enrolled_in(register)),
+            record_operations(settings, database, keyring, register, factor, credentials),
         ),
         database=database,
         clock=clock,
@@ -289,7 +292,7 @@ async def upkeep(parts: Parts) -> None:
             await establish(parts)
             async with parts.database.unscoped() as connection:
                 await connection.execute(
-                    text("SELECT calls.sweep(), authority.sweep(), second_factor.sweep()")
+                    text("SELECT calls.sweep(), authority.sweep(), second_factor.sweep(), records.sweep()")
                 )
                 await flush(connection, parts.recorder, parts.clock)
                 await connection.execute(

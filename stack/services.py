@@ -303,6 +303,7 @@ class Services:
             keys=VaultKeys(self.home).settings(),
             keyring=keyring_settings(vault_openbao(self.home, self.ports, self.certificates)),
             authority=VaultKeys(self.home).authority(),
+            policies_folder=ROOT / "policies" / "vault",
             audit=AuditSettings(log="vault"),
             operations=self._operations("vault"),
         )

@@ -1,13 +1,18 @@
 """Cadre files on the real OpenBao and the real register: signed statements give, and a lock takes at once."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
+import pyotp
 import pytest
 
+from foundation.database.database import Database as Pools
+from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import new_uuid
+from foundation.recording import AuditEvent
 from stack.home import ROOT
 from tests.parts import Database
 from tests.vault.chain import BORN
@@ -19,11 +24,13 @@ from tests.vault.rig import Rig
 from vault.authority.statements import ClearanceBody, PostBody
 from vault.cadres.operations import operations_of
 from vault.cadres.service import CADRE, Cadres
-from vault.call.operations import GREETING, Operations
+from vault.call.operations import GREETING, Operation, Operations
 from vault.keyring.service import Keyring
 from vault.records.gate import Gate
 from vault.records.results import Results
 from vault.records.service import Records
+from vault.second_factor.operations import operations as factor_operations
+from vault.second_factor.service import SecondFactor
 
 BY = ("an", "binh")
 COMMITTEE = "P0002"
@@ -67,10 +74,17 @@ async def real(vault_database: Database, keyring: Keyring) -> AsyncIterator[Real
     rig = Rig.of(vault_database)
     await rig.database.open()
     registered = await Registered(rig).begin()
-    factor, watch = Factor(), Watch()
+    yield _real(rig, registered, keyring, Factor())
+    await rig.database.close()
+
+
+def _real(
+    rig: Rig, registered: Registered, keyring: Keyring, factor: Any, *more: Mapping[str, Operation]
+) -> Real:
+    register, watch = registered.register, Watch()
     records = Records(
         kind=CADRE,
-        gate=Gate(registered.register, factor, watch, native_alone=True),
+        gate=Gate(register, factor, watch, native_alone=True),
         policies=POLICIES,
         keys=keyring,
         results=Results(keyring),
@@ -79,11 +93,9 @@ async def real(vault_database: Database, keyring: Keyring) -> AsyncIterator[Real
         random_bytes=secrets.token_bytes,
     )
     cadres = Cadres(records)
-    rig.door = replace(
-        rig.door, operations=Operations(GREETING, operations_of(cadres)), guard=registered.register.refresh
-    )
-    yield Real(Office(rig, keyring, registered.register, factor, watch, cadres), registered)
-    await rig.database.close()
+    operations = Operations(GREETING, operations_of(cadres), *more)
+    rig.door = replace(rig.door, operations=operations, guard=register.refresh)
+    return Real(Office(rig, keyring, register, factor, watch, cadres), registered)
 
 
 async def test_leader_opens_what_the_officer_keeps_and_a_colleague_learns_nothing(real: Real) -> None:
@@ -143,6 +155,31 @@ async def test_security_officer_of_the_genesis_opens_nothing(real: Real) -> None
     record = await real.office.kept(await real.enrolled("kien", "keeper"), COMMITTEE)
     assert BORN < NOW
     assert await real.office.ask(real.device("an"), "cadre.open", record=record) == NOT_FOUND
+
+
+async def test_code_of_the_vaults_own_factor_opens_for_five_minutes(
+    vault_database: Database, keyring: Keyring
+) -> None:
+    rig = Rig.of(vault_database)
+    await rig.database.open()
+    attempts = Pools(vault_database.settings("vault_app", pool_size=2), rig.database._recorder)
+    factor = SecondFactor(keyring, attempts, rig.clock, new_uuid, secrets.token_bytes)
+    real = _real(rig, await Registered(rig).begin(), keyring, factor, factor_operations(factor))
+    kien = await real.enrolled("kien", "keeper")
+    system = SystemPrincipal(Origin("ceremony", "10.0.0.0"), "ceremony")
+    async with rig.database.unit_of_work(system, AuditEvent("vault.trial_ceremony")) as work:
+        uri = await factor.issue(work, "kien", kien.key.thumbprint())
+        await work.commit()
+    put = {"tenant": COMMITTEE, "file": file()}
+    needed = {"problem": {"code": "vault.step_up_required", "factor": "code"}}
+    assert await real.office.ask(kien, "cadre.put", **put) == needed
+    code = pyotp.parse_uri(uri).at(rig.clock.at)
+    assert "result" in await real.office.ask(kien, "factor.present", **{"class": "party", "code": code})
+    assert (await real.office.ask(kien, "cadre.put", **put))["result"]["version"] == 1
+    rig.clock.at = NOW + timedelta(minutes=5, seconds=1)
+    assert await real.office.ask(kien, "cadre.put", **put) == needed
+    await attempts.close()
+    await rig.database.close()
 
 
 def test_policies_of_the_vault_are_the_ones_that_are_checked() -> None:
