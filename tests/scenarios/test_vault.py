@@ -52,7 +52,7 @@ async def test_cadre_file_wants_a_passkey_and_a_code_before_anything_is_told(
         asked = {"record": "018f0000-0000-7000-8000-000000000001"}
         said = await client.call("cadre.open", asked)
         deadline = asyncio.get_running_loop().time() + 60
-        # On a loaded machine the last look at Keycloak's events may be too old for this class: it comes again.
+        # On a loaded machine the last look at Keycloak's events may be too old for this class.
         while said["problem"]["code"] == "vault.blind" and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(1)
             said = await client.call("cadre.open", asked)

@@ -2,7 +2,7 @@
 
 from migrations.sql import run
 
-revision = "0006_authority"
+revision = "0005_authority"
 down_revision = "0004_keyring"
 branch_labels = None
 depends_on = None

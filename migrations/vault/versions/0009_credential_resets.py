@@ -1,9 +1,9 @@
-"""The vault's own second factor."""
+"""Resets of credentials at Keycloak."""
 
 from migrations.sql import run
 
-revision = "0007_second_factor"
-down_revision = "0008_records"
+revision = "0009_credential_resets"
+down_revision = "0008_second_factor"
 branch_labels = None
 depends_on = None
 

@@ -2,8 +2,8 @@
 
 from migrations.sql import run
 
-revision = "0009_destruction"
-down_revision = "0010_credential_resets"
+revision = "0010_destruction"
+down_revision = "0009_credential_resets"
 branch_labels = None
 depends_on = None
 

@@ -1,9 +1,9 @@
-"""Resets of credentials at Keycloak."""
+"""The vault's own second factor."""
 
 from migrations.sql import run
 
-revision = "0010_credential_resets"
-down_revision = "0007_second_factor"
+revision = "0008_second_factor"
+down_revision = "0007_records"
 branch_labels = None
 depends_on = None
 

@@ -2,8 +2,8 @@
 
 from migrations.sql import run
 
-revision = "0008_records"
-down_revision = "0005_tree"
+revision = "0007_records"
+down_revision = "0006_tree"
 branch_labels = None
 depends_on = None
 

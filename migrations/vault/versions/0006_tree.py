@@ -2,8 +2,8 @@
 
 from migrations.sql import run_as_login
 
-revision = "0005_tree"
-down_revision = "0006_authority"
+revision = "0006_tree"
+down_revision = "0005_authority"
 branch_labels = None
 depends_on = None
 
