@@ -41,7 +41,7 @@ class VaultKeys:
 
     @property
     def log_key(self) -> Path:
-        """What signs the log's checkpoints, until the vault has an OpenBao of its own."""
+        """What signs the log's checkpoints, until the vault's OpenBao signs."""
         return self.home.secret("vault-log.pem")
 
     @property

@@ -1,1 +1,1 @@
-"""The vault: keeps what only enrolled devices of cleared people open. So far the call, with one operation."""
+"""The vault: keeps what only enrolled devices of cleared people open."""

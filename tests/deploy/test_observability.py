@@ -133,7 +133,7 @@ def test_every_process_is_scraped_where_it_listens() -> None:
         for job in SCRAPED["scrape_configs"]
         for entry in job["static_configs"]
     }
-    services = ("api", "worker", "relay", "directory", "edge_events", "archiver", "vault_relay")
+    services = ("api", "worker", "relay", "directory", "edge_events", "archiver", "vault", "vault_relay")
     assert found == {name: [f"127.0.0.1:{ports.operations(name)}"] for name in services}
     assert [job["job_name"] for job in SCRAPED["scrape_configs"]] == ["hanoi-ioc"]
 

@@ -72,10 +72,7 @@ def _rotation(main: psutil.Process, *, ends: bool) -> Rotation:
     return Rotation(stack)
 
 
-def test_new_process_that_is_there_at_once_is_not_waited_for(
-    main: psutil.Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rotation, "API_SECONDS", 5.0)
+def test_new_process_that_is_there_at_once_is_not_waited_for(main: psutil.Process) -> None:
     (old,) = main.children()
     _rotation(main, ends=True).reload_api()
     (new,) = main.children()

@@ -100,7 +100,7 @@ class Factor(Protocol):
 
 
 class Watch(Protocol):
-    """vault.second_factor: resets of credentials at Keycloak."""
+    """vault.credentials.watch.CredentialWatch: resets of credentials at Keycloak."""
 
     def check(self, class_: int, at: datetime) -> None:
         """Raise a Refusal while Keycloak's events are not followed."""

@@ -21,9 +21,6 @@ def terms_of(at: datetime, urgency: Urgency) -> Terms:
     return Terms(1, rule, CALENDAR)
 
 
-raised_to = st.sampled_from([Urgency.HIGH, Urgency.URGENT])
-
-
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
     """A report that came in, and whatever happened then."""
