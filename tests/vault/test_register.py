@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -16,6 +17,7 @@ from vault.authority.errors import (
     RegisterBroken,
 )
 from vault.authority.register import Clearance, Device, Post
+from vault.authority.statements import PostBody, parse
 
 CHAINED = (
     "UPDATE authority.statement SET head = CASE WHEN n = 0 THEN sha256(octets)"
@@ -48,7 +50,7 @@ async def test_standing_is_what_was_given(made: Registered) -> None:
     assert standing.device == Device(jkt, "em", since + timedelta(days=1), native=True)
     assert standing.posts == (Post("em", "D0002", "D0002", "giang", None, since, None),)
     assert standing.clearances == (Clearance("em", "P0002", 3, "organisation_officer", since, None),)
-    assert (standing.epoch, made.register.superiors_of("em", NOW)) == (3, {"giang"})
+    assert (standing.epoch, made.register.superiors_of("em")) == (3, {"giang"})
 
 
 async def test_device_of_somebody_else_or_none_is_no_device(made: Registered) -> None:
@@ -113,6 +115,22 @@ async def test_other_process_follows(made: Registered) -> None:
     assert (await _standing(made, "em", made.chain.jkt("em"))).device is None
 
 
+async def test_locks_take_no_bar_on_the_own_file_or_a_superiors_away(made: Registered) -> None:
+    """Locking takes one, the person himself: it must give nothing, not even the own file."""
+    own, above = (str(uuid4()) for _ in "12")
+    body = PostBody("em", "D0002", "D0002", "giang", own)
+    post = made.chain.make("post", body, ["an", "binh"])
+    await made.add(post)
+    await made.add(made.chain.make("post", PostBody("giang", "D0002", "D0002", None, above), ["an", "binh"]))
+    for one in (str(made.register.state.posts["em"][0].id), str(parse(post).content.id)):
+        await made.add(made.chain.lock(["dao"], statement=one))
+    await made.add(made.chain.lock(["dao"], person="giang"))
+    standing = await _standing(made, "em", "x" * 43)
+    assert (standing.posts, standing.own_records) == ((), {UUID(own)})
+    assert made.register.superiors_of("em") == {"giang"}
+    assert (await _standing(made, "giang", "x" * 43)).own_records == {UUID(above)}
+
+
 # A superuser
 
 
@@ -157,6 +175,21 @@ async def test_superuser_takes_a_lock_away_by_an_old_register(made: Registered) 
     await made.add(made.chain.lock(["dao"], person="em"))
     await made.look()
     made.sql("DELETE FROM authority.statement WHERE n >= 1")
+    await made.is_broken()
+
+
+async def test_older_register_is_refused_at_each_look(made: Registered) -> None:
+    """The first look of a started vault is its start's, which goes on when it fails."""
+    await made.add(made.chain.lock(["dao"], person="em"))
+    made.sql("DELETE FROM authority.statement WHERE n = 4")
+    started = made.started()
+    for _ in "123":
+        with pytest.raises(RegisterBroken):
+            await made.look(started)
+
+
+async def test_statement_dated_ahead_breaks_the_register(made: Registered) -> None:
+    made.insert(made.chain.lock(["em"], device=made.chain.jkt("em"), at=NOW + timedelta(days=9)))
     await made.is_broken()
 
 

@@ -99,11 +99,54 @@ def test_subordinate_does_not_approve_for_a_superior_however_far_above(chain: Ch
     state.check(parse(chain.clearance("khanh", ["dao", "an"])), NOW)
 
 
+@pytest.mark.parametrize("what", ["post", "person"])
+def test_subordinate_whose_chain_was_locked_is_one_still(chain: Chain, what: str) -> None:
+    given = chain.post("binh", "D0001", ["an", "dao"], "em", id=id_at(NOW))
+    target = {
+        "post": {"statement": str(parse(given).content.id)},
+        "person": {"person": "em"},
+    }[what]
+    above = chain.post("em", "D0001", ["an", "dao"], "giang", until=NOW + timedelta(hours=1))
+    state = chain.state(given, above, chain.lock(["an"], **target))
+    for superior in ("em", "giang"):
+        _refused(state, chain.clearance(superior, ["binh", "an"]), SubordinateApproves)
+
+
+def test_expired_post_leaves_its_superior(chain: Chain) -> None:
+    at = NOW - 2 * DAY
+    state = chain.state(chain.post("binh", "D0001", ["an", "dao"], "em", at=at, until=NOW - DAY))
+    _refused(state, chain.clearance("em", ["binh", "an"]), SubordinateApproves)
+
+
+@pytest.mark.parametrize(
+    "more", [{"until": NOW + DAY}, {"from_": NOW.replace(microsecond=0) + timedelta(minutes=6)}]
+)
+@pytest.mark.parametrize(("by", "action"), [(["an"], "lock"), (["an", "dao"], "restore")])
+def test_lock_and_restore_are_at_once_and_for_ever(
+    chain: Chain, by: list[str], action: str, more: dict
+) -> None:
+    before = {"lock": [], "restore": [chain.lock(["an"], person="binh")]}[action]
+    state = chain.state(*before)
+    _refused(state, chain.lock(by, action, person="binh", **more), StatementMalformed)
+
+
+def test_statement_dated_ahead_is_refused_at_loading_too(chain: Chain) -> None:
+    with pytest.raises(StatementStale):
+        chain.state().check(parse(chain.lock(["an"], person="binh", at=NOW + DAY)), read_at=NOW)
+
+
+def test_waiting_device_signs_nothing_at_loading_either(chain: Chain) -> None:
+    state = chain.state(chain.device("an", ["binh", "dao"], name="an2", at=NOW - timedelta(hours=23)))
+    for octets in (chain.clearance("em", ["an2", "dao"]), chain.lock(["an2"], person="chi")):
+        with pytest.raises(NotAnApprover):
+            state.check(parse(octets))
+
+
 def test_circle_of_superiors_ends(chain: Chain) -> None:
     state = chain.state(
         chain.post("binh", "D0001", ["an", "dao"], "em"), chain.post("em", "D0001", ["an", "dao"], "binh")
     )
-    assert state.superiors_of("binh", NOW) == {"em"}
+    assert state.superiors_of("binh") == {"em"}
 
 
 def test_approver_appointed_by_the_other_does_not_approve_with_him(chain: Chain) -> None:

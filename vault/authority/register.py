@@ -92,6 +92,8 @@ class Standing:
     posts: tuple[Post, ...]
     clearances: tuple[Clearance, ...]
     epoch: int
+    own_records: frozenset[UUID]
+    """Files about the person that any post ever named, in force or not."""
 
 
 @dataclass(slots=True)
@@ -105,6 +107,8 @@ class Register:
     clock: Clock
     state: State = field(init=False)
     _heads: set[str] = field(default_factory=set)
+    _agrees: bool = False
+    """Whether a look found what the log notes among the rows; until then each look asks the log again."""
     _last: bytes = b""
     _told: frozenset[str] | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -130,11 +134,12 @@ class Register:
             posts=tuple(_post(given) for given in state.posts_of(person, at)),
             clearances=tuple(_clearance(given) for given in state.clearances_of(person, at)),
             epoch=state.epoch,
+            own_records=state.own_records_of(person),
         )
 
-    def superiors_of(self, person: str, at: datetime) -> frozenset[str]:
-        """Everybody above `person`, whatever the number of steps, as of the last look."""
-        return self.state.superiors_of(person, at)
+    def superiors_of(self, person: str) -> frozenset[str]:
+        """Everybody ever above `person`, whatever the number of steps, as of the last look."""
+        return self.state.superiors_of(person)
 
     async def refresh(self, connection: AsyncConnection) -> None:
         """Take in what was added since, after checking all of it. Raises RegisterBroken.
@@ -205,7 +210,7 @@ class Register:
     async def _follow(self, connection: AsyncConnection) -> None:
         known = max(self.state.epoch, 0)
         # The log first: a head that is noted before the rows are read is among them.
-        noted = None if self._heads else (await connection.execute(_NOTED)).scalar_one()
+        noted = None if self._agrees else (await connection.execute(_NOTED)).scalar_one()
         rows = (await connection.execute(_ROWS, {"known": known})).all()
         if self.state.epoch >= 0:
             self._is_what_was_known(rows)
@@ -214,6 +219,7 @@ class Register:
             self._take(row)
         if noted is not None and noted not in self._heads:
             raise RegisterBroken("older than the log")
+        self._agrees = bool(self._heads)
 
     def _is_what_was_known(self, rows: Sequence[Row[Any]]) -> None:
         first = rows[0] if rows else None
@@ -232,7 +238,7 @@ class Register:
             raise RegisterBroken("another genesis than the file's")
         try:
             statement = parse(octets)
-            self.state.check(statement)
+            self.state.check(statement, read_at=self.clock.now())
         except StatementRefused as refusal:
             raise RegisterBroken(f"row {n}: {refusal.code}") from refusal
         self.state.apply(statement)

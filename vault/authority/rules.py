@@ -129,17 +129,25 @@ class State:
         """The first-level units of a person's posts."""
         return frozenset(_post(post).body for post in self.posts_of(person, at))
 
-    def superiors_of(self, person: str, at: datetime) -> frozenset[str]:
-        """Everybody above, whatever the number of steps."""
+    def superiors_of(self, person: str) -> frozenset[str]:
+        """Everybody who was ever given as above, whatever the number of steps.
+
+        A superior bars, so a lock or an end of a post, which one signature may bring, takes none away.
+        """
         found: set[str] = set()
         todo = [person]
         while todo:
-            for post in self.posts_of(todo.pop(), at):
+            for post in self.posts.get(todo.pop(), ()):
                 superior = _post(post).superior
                 if superior is not None and superior not in found:
                     found.add(superior)
                     todo.append(superior)
         return frozenset(found - {person})
+
+    def own_records_of(self, person: str) -> frozenset[UUID]:
+        """The files about the person that any post ever named: they bar, as superiors do."""
+        owned = (_post(post).own_record for post in self.posts.get(person, ()))
+        return frozenset(UUID(record) for record in owned if record is not None)
 
     def approvers(self, at: datetime) -> frozenset[str]:
         """Who can approve now: a duty, a post, a device that no longer waits."""
@@ -154,10 +162,13 @@ class State:
 
     # What may follow
 
-    def check(self, statement: Statement, now: datetime | None = None) -> None:
+    def check(
+        self, statement: Statement, now: datetime | None = None, *, read_at: datetime | None = None
+    ) -> None:
         """Raise a StatementRefused unless `statement` may be the next one.
 
         `now`: it is being added, so signers must also be in force and done with waiting at that moment.
+        `read_at`: it is being loaded then, and is of no later moment.
         """
         content = statement.content
         if (content.kind == "genesis") != (self.epoch < 0):
@@ -167,6 +178,8 @@ class State:
         if content.kind == "genesis":
             self._check_genesis(statement)
             return
+        if read_at is not None and content.made_at > read_at + SKEW:
+            raise StatementStale
         self._check_age(content, now)
         if content.id in self.ids:
             raise AlreadyThere
@@ -249,6 +262,11 @@ class State:
             raise TwoApproversNeeded
 
     def _check_age(self, content: Content, now: datetime | None) -> None:
+        # `apply` takes and restores at once and for ever: a statement must not say otherwise to its signers.
+        if isinstance(content.body, LockBody) and (
+            content.until is not None or content.from_ > content.made_at + SKEW
+        ):
+            raise StatementMalformed("a lock and its end have no term")
         # Who colludes with the database's administrator can date back so far, and no further.
         if self.newest_made is not None and content.made_at < self.newest_made - PROPOSAL_LIFE:
             raise StatementStale
@@ -264,10 +282,10 @@ class State:
             raise SignatureInvalid
         check_signature(payload, one, known.key)
         for at in (made_at, now):
-            if at is not None and self.device_of(one.kid, at) is None:
+            if at is None:
+                continue
+            if self.device_of(one.kid, at) is None or known.usable_from(self.wait) > at:
                 raise NotAnApprover
-        if now is not None and known.usable_from(self.wait) > now:
-            raise NotAnApprover
         return known
 
     def _check_content(self, content: Content, signers: Sequence[GivenDevice], now: datetime | None) -> None:
@@ -338,7 +356,7 @@ class State:
         if person == beneficiary:
             raise OwnBenefit
         self._check_approver(person, moments)
-        if any(beneficiary in self.superiors_of(person, at) for at in moments):
+        if beneficiary in self.superiors_of(person):
             raise SubordinateApproves
 
     def _check_approver(self, person: str, moments: list[datetime]) -> None:

@@ -63,7 +63,7 @@ class Gate:
         above = await self._files_above(connection, session.sub, at)
         suspended = await self.watch.suspended(connection, session.sub)
         self._check_device(standing, asked, class_, suspended=suspended)
-        own = frozenset(post.own_record for post in standing.posts if post.own_record is not None)
+        own = standing.own_records
         held = [clearance for clearance in standing.clearances if clearance.class_ >= class_]
         keeps = frozenset(clearance.tenant for clearance in held if clearance.role == KEEPER)
         reads = frozenset(clearance.tenant for clearance in held if clearance.role == READER)
@@ -87,9 +87,9 @@ class Gate:
 
     async def _files_above(self, connection: AsyncConnection, sub: str, at: datetime) -> frozenset[UUID]:
         found = set[UUID]()
-        for superior in sorted(self.register.superiors_of(sub, at)):
+        for superior in sorted(self.register.superiors_of(sub)):
             standing = await self.register.standing(connection, person=superior, jkt="", at=at)
-            found.update(post.own_record for post in standing.posts if post.own_record is not None)
+            found.update(standing.own_records)
         return frozenset(found)
 
     def _check_device(self, standing: Standing, asked: Asked, class_: Class, *, suspended: bool) -> None:

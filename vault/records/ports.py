@@ -48,13 +48,6 @@ class Device(Protocol):
     def native(self) -> bool: ...
 
 
-class Post(Protocol):
-    """A post; `own_record` is the file about who holds it."""
-
-    @property
-    def own_record(self) -> UUID | None: ...
-
-
 class Clearance(Protocol):
     """What a person may do with records of a tenant, up to a class."""
 
@@ -67,12 +60,12 @@ class Clearance(Protocol):
 
 
 class Standing(Protocol):
-    """A person on a device at a moment: only what is in force."""
+    """A person on a device at a moment: what is in force, and every file that was ever about the person."""
 
     @property
     def device(self) -> Device | None: ...
     @property
-    def posts(self) -> Sequence[Post]: ...
+    def own_records(self) -> frozenset[UUID]: ...
     @property
     def clearances(self) -> Sequence[Clearance]: ...
     @property
@@ -86,8 +79,8 @@ class Register(Protocol):
         self, connection: AsyncConnection, person: str, jkt: str, at: datetime
     ) -> Standing: ...
 
-    def superiors_of(self, person: str, at: datetime) -> Collection[str]:
-        """Everybody above, however far, as of the last look."""
+    def superiors_of(self, person: str) -> Collection[str]:
+        """Everybody ever above, however far, as of the last look."""
         ...
 
 

@@ -93,20 +93,13 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Posted:
-    """A post in force."""
-
-    own_record: UUID | None
-
-
-@dataclass(frozen=True)
 class Stands:
     """A person on a device."""
 
     device: Enrolled | None
-    posts: tuple[Posted, ...]
     clearances: tuple[Held, ...]
     epoch: int
+    own_records: frozenset[UUID]
 
 
 @dataclass
@@ -127,13 +120,13 @@ class Register:
         epoch = (await connection.execute(_EPOCH)).scalar_one()
         device = self.devices.get(jkt)
         mine = device is not None and device.person == person
-        posts = (Posted(self.files.get(person)),)
-        stands = Stands(device if mine else None, posts, self.clearances.get(person, ()), epoch)
+        own = frozenset({self.files[person]} if person in self.files else ())
+        stands = Stands(device if mine else None, self.clearances.get(person, ()), epoch, own)
         if self.meanwhile:
             self.meanwhile.pop(0)()
         return stands
 
-    def superiors_of(self, person: str, at: datetime) -> frozenset[str]:
+    def superiors_of(self, person: str) -> frozenset[str]:
         """As the register's."""
         return self.superiors.get(person, frozenset())
 
