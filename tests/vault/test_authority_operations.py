@@ -8,7 +8,7 @@ import pytest
 
 from foundation.ids import b64u
 from tests.parts import Database
-from tests.vault.chain import OFFICERS, id_at, post
+from tests.vault.chain import OFFICERS, id_at, post, public
 from tests.vault.office import Office
 from tests.vault.parts import NOW
 from vault.authority.enrolment import fingerprint
@@ -239,6 +239,32 @@ async def test_new_device_comes_with_a_code_and_is_enrolled_by_two(office: Offic
     since = NOW.replace(microsecond=0) + timedelta(days=1)
     assert device == {"jkt": office.chain.jkt("em"), "usableFrom": since.isoformat(), "native": True}
     assert (await office.result("binh", "authority.pending"))["candidates"] == []
+
+
+async def test_candidate_of_another_key_than_was_activated_is_not_shown(office: Office) -> None:
+    """Two people compare the fingerprint: it must be that of the key that they sign."""
+    await office.candidate("em", "em")
+    thief = public(office.chain.key_of("thief"))
+    for x, y in ((thief.x, thief.y), (thief.x, thief.x)):
+        with office.rig.vault.cluster.connect(office.rig.vault.name) as superuser:
+            superuser.execute("UPDATE authority.candidate SET x = %s, y = %s", (x, y))
+        assert (await office.result("binh", "authority.pending"))["candidates"] == []
+
+
+async def test_enrolment_lifts_only_the_resets_noted_before_its_proposal(office: Office) -> None:
+    with office.rig.vault.cluster.connect(office.rig.vault.name) as superuser:
+        for event, minutes in (("before", -1), ("since", 1)):
+            noted = NOW + timedelta(minutes=minutes)
+            superuser.execute(
+                "INSERT INTO credentials.suspension (event_id, sub, cause, reset_at, noted_at)"
+                " VALUES (%s, 'em', 'x', %s, %s)",
+                (event, noted, noted),
+            )
+    body = await office.candidate("em", "em")
+    await office.given("device", body, ["an", "binh"])
+    with office.rig.vault.cluster.connect(office.rig.vault.name) as superuser:
+        left = superuser.execute("SELECT event_id FROM credentials.suspension WHERE lifted_at IS NULL")
+        assert left.fetchall() == [("since",)]
 
 
 async def test_older_device_countersigns_and_the_new_one_does_not_wait(office: Office) -> None:

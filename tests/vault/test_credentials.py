@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -210,7 +210,7 @@ async def test_enrolment_lifts_it_and_the_same_event_does_not_come_back(watched:
     watched.events.reset("minh")
     await watched.watch.step()
     async with watched.database.unscoped() as connection:
-        await queries.lift(connection, "minh")
+        await queries.lift(connection, "minh", datetime(9999, 1, 1, tzinfo=UTC))
     await watched.restarted().step()
     assert not await watched.suspended("minh")
     watched.events.reset("minh")

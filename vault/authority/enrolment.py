@@ -84,19 +84,26 @@ class Enrolment:
         return fingerprint(session.jkt)
 
     async def candidates(self, connection: AsyncConnection) -> list[dict[str, Any]]:
-        """Devices that came with a code and are not enrolled, newest first."""
+        """Devices that came with a code and are not enrolled, newest first.
+
+        The fingerprint is the key's own; a row that says it is of another key is left out.
+        """
         rows = (await connection.execute(_CANDIDATES, {"most": MOST_CANDIDATES})).all()
-        return [
-            {
-                "person": row.person,
-                "officer": row.officer,
-                "fingerprint": fingerprint(row.jkt),
-                "key": {"kty": "EC", "crv": "P-256", "x": row.x, "y": row.y},
-                "native": row.native,
-            }
-            for row in rows
-            if row.jkt not in self.register.state.devices
-        ]
+        found = []
+        for row in rows:
+            jkt = _thumbprint(row.x, row.y)
+            if jkt is None or jkt != row.jkt or jkt in self.register.state.devices:
+                continue
+            found.append(
+                {
+                    "person": row.person,
+                    "officer": row.officer,
+                    "fingerprint": fingerprint(jkt),
+                    "key": {"kty": "EC", "crv": "P-256", "x": row.x, "y": row.y},
+                    "native": row.native,
+                }
+            )
+        return found
 
     async def check(self, connection: AsyncConnection, body: DeviceBody) -> None:
         """Raise NothingThere unless this very device came with a code."""
@@ -114,6 +121,13 @@ class Enrolment:
 def fingerprint(jkt: str) -> str:
     """What two people compare aloud: 80 bits of the key's thumbprint, as 16 Crockford characters."""
     return new_report_code(lambda octets: unb64u(jkt)[:octets])
+
+
+def _thumbprint(x: str, y: str) -> str | None:
+    try:
+        return device_key(PublicKey("EC", "P-256", x, y)).thumbprint()
+    except StatementMalformed:
+        return None
 
 
 def _digest(code: str) -> bytes:

@@ -141,8 +141,8 @@ class Proposals:
         octets = assemble(proposal.text, [*good, signature])
         await work.record(await self.register.append(work.connection, octets))
         if beneficiary is not None:
-            # The enrolment was repeated, in person: a reset of before suspends no longer.
-            await lift(work.connection, beneficiary)
+            # The enrolment was repeated, in person: a reset of before it was proposed suspends no longer.
+            await lift(work.connection, beneficiary, proposal.content.made_at)
         return state.epoch + 1, self.register.head_with(octets).hex()
 
     async def lock(

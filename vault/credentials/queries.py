@@ -17,7 +17,10 @@ _SUSPEND = text(
     " VALUES (:event_id, :sub, :cause, :at) ON CONFLICT DO NOTHING"
 )
 _SUSPENDED = text("SELECT EXISTS (SELECT FROM credentials.suspension WHERE sub = :sub AND lifted_at IS NULL)")
-_LIFT = text("UPDATE credentials.suspension SET lifted_at = now() WHERE sub = :sub AND lifted_at IS NULL")
+_LIFT = text(
+    "UPDATE credentials.suspension SET lifted_at = now()"
+    " WHERE sub = :sub AND lifted_at IS NULL AND noted_at < :before"
+)
 
 
 async def cursor(connection: AsyncConnection, kind: str) -> datetime | None:
@@ -42,6 +45,6 @@ async def suspended(connection: AsyncConnection, sub: str) -> bool:
     return bool((await connection.execute(_SUSPENDED, {"sub": sub})).scalar_one())
 
 
-async def lift(connection: AsyncConnection, sub: str) -> None:
-    """The enrolment was repeated: what is noted by now suspends no longer. What is noted later does."""
-    await connection.execute(_LIFT, {"sub": sub})
+async def lift(connection: AsyncConnection, sub: str, before: datetime) -> None:
+    """The enrolment was repeated at `before`: what was noted until then suspends no longer, the rest does."""
+    await connection.execute(_LIFT, {"sub": sub, "before": before})
