@@ -145,7 +145,7 @@ async def test_superuser_changes_a_proposal_after_the_first_signature(office: Of
 
 
 async def test_signature_of_who_was_locked_since_does_not_count(office: Office) -> None:
-    proposal = await office.proposed("an", "clearance", CLEARANCE)
+    proposal = await office.proposed("chi", "clearance", CLEARANCE)
     await office.result("an", "authority.sign", **office.signed("an", proposal))
     await office.result("dao", "authority.lock", **office.lock("dao", person="an"))
     said = await office.result("binh", "authority.sign", **office.signed("binh", proposal))
@@ -198,8 +198,11 @@ async def test_proposal_that_is_unknown_or_too_old_is_not_signed(office: Office)
 
 
 async def test_proposals_have_a_bound(office: Office) -> None:
-    for _ in range(32):
-        await office.proposed("an", "clearance", CLEARANCE)
+    for name in OFFICERS:
+        for _ in range(8):
+            await office.proposed(name, "clearance", CLEARANCE)
+    with office.rig.vault.cluster.connect(office.rig.vault.name) as superuser:
+        superuser.execute("UPDATE authority.proposal SET person = 'binh' WHERE person = 'an'")
     terms = {"from": None, "until": None, "reason": "need"}
     told = await office.problem("an", "authority.propose", kind="clearance", body=CLEARANCE, **terms)
     assert told == "vault.too_many_proposals"
@@ -239,6 +242,22 @@ async def test_new_device_comes_with_a_code_and_is_enrolled_by_two(office: Offic
     since = NOW.replace(microsecond=0) + timedelta(days=1)
     assert device == {"jkt": office.chain.jkt("em"), "usableFrom": since.isoformat(), "native": True}
     assert (await office.result("binh", "authority.pending"))["candidates"] == []
+
+
+async def test_proposals_of_one_person_leave_room_for_others(office: Office) -> None:
+    given = {"kind": "clearance", "body": CLEARANCE, "from": None, "until": None, "reason": "need"}
+    for _ in range(8):
+        await office.result("an", "authority.propose", **given)
+    assert await office.problem("an", "authority.propose", **given) == "vault.too_many_proposals"
+    await office.result("binh", "authority.propose", **given)
+
+
+async def test_proposal_of_who_no_longer_approves_is_gone(office: Office) -> None:
+    proposal = await office.proposed("an", "clearance", CLEARANCE)
+    await office.result("binh", "authority.lock", **office.lock("binh", person="an"))
+    assert (await office.result("binh", "authority.pending"))["proposals"] == []
+    told = await office.problem("binh", "authority.sign", **office.signed("binh", proposal))
+    assert told == "vault.no_such_proposal"
 
 
 async def test_candidate_of_another_key_than_was_activated_is_not_shown(office: Office) -> None:

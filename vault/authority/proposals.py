@@ -41,6 +41,8 @@ from vault.call.operations import Asked
 from vault.credentials.queries import lift
 
 MOST_WAITING = 32
+MOST_OF_ONE = 8
+"""Waiting proposals of one person: one approver does not keep the others from proposing."""
 LONGEST_PAYLOAD = 4096
 _GIVEN = ("post", "device", "clearance", "lock")
 
@@ -90,9 +92,11 @@ class Proposals:
         payload = write_payload(content)
         if len(payload) > LONGEST_PAYLOAD:
             raise StatementMalformed("too long")
-        if len(await self._waiting(work.connection, asked.at)) >= MOST_WAITING:
-            raise TooManyProposals
         sub = asked.principal.session.sub
+        waiting = await self._waiting(work.connection, asked.at)
+        mine = sum(one.person == sub for one in waiting)
+        if len(waiting) >= MOST_WAITING or mine >= MOST_OF_ONE:
+            raise TooManyProposals
         await work.connection.execute(_ADD, {"id": content.id, "payload": payload, "person": sub})
         await work.record(_event("authority.propose", content.id, Activity.CREATE))
         return Proposal(content.id, payload, content, sub)
@@ -181,15 +185,16 @@ class Proposals:
         return self._live(rows, at)[:MOST_WAITING]
 
     def _live(self, rows: Sequence[Any], at: datetime) -> list[Proposal]:
-        """Those that can still become statements. What is none of ours gives nothing, and is left out."""
-        found = []
+        """Those that can still become statements, of who still approves. What is none of ours is left out."""
+        found, state = [], self.register.state
         for row in rows:
             try:
                 content = read_payload(bytes(row.payload))
             except StatementRefused:
                 continue
             fresh = content.made_at >= at - PROPOSAL_LIFE and (content.until is None or content.until > at)
-            if content.id == row.id and fresh and content.id not in self.register.state.ids:
+            known = content.id in state.ids
+            if content.id == row.id and fresh and not known and state.approves(row.person, at):
                 found.append(Proposal(row.id, bytes(row.payload), content, row.person))
         return found
 

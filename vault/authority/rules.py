@@ -149,6 +149,10 @@ class State:
         owned = (_post(post).own_record for post in self.posts.get(person, ()))
         return frozenset(UUID(record) for record in owned if record is not None)
 
+    def approves(self, person: str, at: datetime) -> bool:
+        """A duty and a post in force, whatever the device."""
+        return bool(self.duties_of(person, at) and self.posts_of(person, at))
+
     def approvers(self, at: datetime) -> frozenset[str]:
         """Who can approve now: a duty, a post, a device that no longer waits."""
         return frozenset(
@@ -156,8 +160,7 @@ class State:
             for jkt in self.devices
             if (device := self.device_of(jkt, at)) is not None
             and device.usable_from(self.wait) <= at
-            and self.duties_of(device.given.person, at)
-            and self.posts_of(device.given.person, at)
+            and self.approves(device.given.person, at)
         )
 
     # What may follow
@@ -361,7 +364,7 @@ class State:
 
     def _check_approver(self, person: str, moments: list[datetime]) -> None:
         for at in moments:
-            if not self.duties_of(person, at) or not self.posts_of(person, at):
+            if not self.approves(person, at):
                 raise NotAnApprover
 
     def _appointers(self, device: GivenDevice, at: datetime) -> frozenset[str]:
