@@ -131,6 +131,19 @@ async def test_own_file_and_the_superiors_are_hidden_by_posts_of_the_register(re
     assert (await real.office.ask(nam, "cadre.list"))["result"]["files"] == []
 
 
+async def test_locked_post_or_superior_leaves_the_files_hidden(real: Real) -> None:
+    kien = await real.enrolled("kien", "keeper")
+    of_chief, of_nam = await real.office.kept(kien, COMMITTEE), await real.office.kept(kien, COMMITTEE)
+    await real.enrolled("chief", None, own=of_chief)
+    nam = await real.enrolled("nam", "reader", own=of_nam, above="chief")
+    held = str(real.registered.register.state.posts["nam"][0].id)
+    await real.registered.add(real.registered.chain.lock(("nam",), statement=held))
+    await real.registered.add(real.registered.chain.lock(("binh",), person="chief"))
+    for record in (of_chief, of_nam):
+        assert await real.office.ask(nam, "cadre.open", record=record) == NOT_FOUND
+    assert (await real.office.ask(nam, "cadre.list"))["result"]["files"] == []
+
+
 async def test_lock_by_one_officer_closes_the_files_at_once(real: Real) -> None:
     kien, mai = await real.enrolled("kien", "keeper"), await real.enrolled("mai", "reader")
     record = await real.office.kept(kien, COMMITTEE)
