@@ -13,6 +13,7 @@ from foundation.database.database import Database as Pools
 from foundation.identity.principal import Origin, SystemPrincipal
 from foundation.ids import new_uuid
 from foundation.recording import AuditEvent
+from services.vault import enrolled_in
 from stack.home import ROOT
 from tests.parts import Database
 from tests.vault.chain import BORN
@@ -177,7 +178,9 @@ async def test_code_of_the_vaults_own_factor_opens_for_five_minutes(
     await rig.database.open()
     attempts = Pools(vault_database.settings("vault_app", pool_size=2), rig.database._recorder)
     factor = SecondFactor(keyring, attempts, rig.clock, new_uuid, secrets.token_bytes)
-    real = _real(rig, await Registered(rig).begin(), keyring, factor, factor_operations(factor))
+    registered = await Registered(rig).begin()
+    offered = factor_operations(factor, enrolled_in(registered.register))
+    real = _real(rig, registered, keyring, factor, offered)
     kien = await real.enrolled("kien", "keeper")
     system = SystemPrincipal(Origin("ceremony", "10.0.0.0"), "ceremony")
     async with rig.database.unit_of_work(system, AuditEvent("vault.trial_ceremony")) as work:
