@@ -62,7 +62,7 @@ MAX_UNITS_SEARCHED = 20
 MAX_TIMELINE = 1_000
 MAX_LEGAL_REASONS = 50
 # Notes between officers: the citizen sees that a report went on, not what one office wrote to another.
-_INTERNAL_STEPS = frozenset({ReportStep.FORWARDED, ReportStep.MERGED, ReportStep.UNMERGED})
+INTERNAL_STEPS = frozenset({ReportStep.FORWARDED, ReportStep.MERGED, ReportStep.UNMERGED})
 
 
 class ReportQueries:
@@ -357,7 +357,7 @@ def _report(row: asyncpg.Record, principal: Principal) -> Report:
 
 def _entry(row: asyncpg.Record, *, shows_internal: bool) -> TimelineEntry:
     step = ReportStep(row["kind"])
-    hidden = step in _INTERNAL_STEPS and not shows_internal
+    hidden = step in INTERNAL_STEPS and not shows_internal
     return TimelineEntry(
         version=row["version"],
         at=row["at"],

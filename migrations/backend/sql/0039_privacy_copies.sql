@@ -60,7 +60,7 @@ BEGIN
     WHERE r.citizen_id = me ORDER BY r.created_at DESC, r.id DESC LIMIT most;
   WHEN 'timeline' THEN RETURN QUERY
     SELECT jsonb_build_object('report', r.code, 'at', t.at, 'step', t.kind, 'state', t.to_state, 'unit', u.name, 'by', t.actor_kind,
-      'text', CASE WHEN t.kind <> 'forwarded' THEN t.note END, 'stars', t.stars)
+      'text', CASE WHEN t.kind NOT IN ('forwarded', 'merged', 'unmerged') THEN t.note END, 'stars', t.stars)
     FROM reports.report r JOIN reports.timeline t ON t.report_id = r.id JOIN tenancy.unit u ON u.id = t.to_unit_id
     WHERE r.citizen_id = me ORDER BY t.at DESC, t.id DESC LIMIT most;
   WHEN 'files' THEN RETURN QUERY

@@ -16,6 +16,7 @@ from backend.privacy.copies import CopyState, DataCopy
 from backend.privacy.copy_parts import MOST_ROWS, PARTS, zip_of
 from backend.privacy.errors import CopyGone, CopyTooSoon
 from backend.privacy.types import RequestKind
+from backend.reports.queries import INTERNAL_STEPS
 from backend.reports.types import Submission
 from foundation.database.unit_of_work import UnitOfWork
 from foundation.errors import Forbidden, IdempotencyMismatch
@@ -75,7 +76,7 @@ async def full(rig: Rig) -> CitizenPrincipal:
     for kind, actor, who, note, stars in (
         ("asked", "official", official, "Ở đâu ạ?", None),
         ("replied", "citizen", lan.citizen_id, f"Gần {MINE}", None),
-        ("forwarded", "official", official, f"Nội bộ {OTHERS}", None),
+        *((step.value, "official", official, f"Nội bộ {OTHERS}", None) for step in sorted(INTERNAL_STEPS)),
         ("rated", "citizen", lan.citizen_id, "Tốt", 4),
     ):
         rig.rows(
@@ -159,7 +160,7 @@ async def test_copy_has_everything_of_the_person(rig: Rig) -> None:
     assert {name: len(data[name]) for name in PARTS} == {
         "account": 1,
         "reports": 1,
-        "timeline": 5,
+        "timeline": 4 + len(INTERNAL_STEPS),
         "files": 2,
         "accesses": 1,
         "consents": 1,
@@ -345,7 +346,7 @@ async def test_worker_that_dies_in_the_middle_begins_anew(rig: Rig, monkeypatch:
     assert rig.rows("SELECT state, done FROM privacy.copy") == [("waiting", 3)]
     await rig.copy_jobs.make(copy.id)
     data, _ = opened(await rig.copies.fetch(lan, copy.id, key()))
-    assert len(data["timeline"]) == 5
+    assert len(data["timeline"]) == 4 + len(INTERNAL_STEPS)
 
 
 async def test_who_leaves_while_it_is_made_gets_none_and_leaves_none(rig: Rig) -> None:
