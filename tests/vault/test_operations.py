@@ -1,5 +1,6 @@
 """An operation runs in the transaction that uses its proof up; what it says is made after the commit."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -29,8 +30,10 @@ class _Trial:
     def __init__(self, rig_database: Database, *, refuses: str | None = None) -> None:
         self.vault, self.refuses = rig_database, refuses
         self.lines_when_said: list[int] = []
+        self.runs = 0
 
     async def run(self, asked: Asked, work: UnitOfWork) -> Answer:
+        self.runs += 1
         await work.connection.execute(
             text("SELECT audit.count_refusals(ARRAY[inet '10.0.0.0'], '{a.b}', '{1}')")
         )
@@ -104,6 +107,18 @@ async def test_operation_does_not_run_again_under_a_used_proof(vault_database: D
         await rig.ask(device, "j1", "trial")
     await rig.database.close()
     assert (trial.lines_when_said, trial.counts(), len(rig.events())) == ([1], 1, 1)
+
+
+async def test_refused_operation_runs_once_however_many_copies_come_at_once(vault_database: Database) -> None:
+    trial = _Trial(vault_database, refuses="inside")
+    rig, device = await _rig(vault_database, trial)
+    answers = await asyncio.gather(
+        *(rig.ask(device, "j1", "trial") for _ in range(5)), return_exceptions=True
+    )
+    await rig.database.close()
+    assert sorted(type(answer).__name__ for answer in answers) == ["Unauthenticated"] * 4 + ["dict"]
+    assert _actions(rig) == [("vault.trial", "deny", "vault.no")]
+    assert (trial.runs, trial.counts(), rig.proofs()) == (1, 0, 1)
 
 
 def test_two_features_with_one_name_are_refused() -> None:

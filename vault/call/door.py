@@ -152,7 +152,6 @@ class CallDoor:
         asked = Asked(principal, parameters, opened.operation_id, self._now(), lives)
         said = await self._run(proof, operation, asked)
         if isinstance(said, Refusal):
-            await self._keep(principal, proof, intent, said)
             return _problem(said)
         try:
             return _result(await said())
@@ -161,19 +160,25 @@ class CallDoor:
             return _problem(refusal)
 
     async def _run(self, proof: Proof, operation: Operation, asked: Asked) -> Answer | Refusal:
-        """The operation in the transaction that uses the proof up; of a refusal nothing stays."""
+        """The operation in the transaction that uses the proof up; of a refusal its record alone stays."""
         async with (
             self._kept_apart(asked.principal),
             self.database.unit_of_work(asked.principal, operation.intent) as work,
         ):
             await _use_up(work, asked.principal.session.jkt, proof)
+            # One transaction for both: the proof would else be free between a refusal and its record.
+            await work.connection.exec_driver_sql("SAVEPOINT operation")
+            said: Answer | Refusal
             try:
                 await self.guard(work.connection)
                 if not operation.for_suspended:
                     await self.admit(work.connection, asked.principal.session.sub, asked.at)
                 said = await operation.run(asked, work)
             except Refusal as refusal:
-                return refusal
+                work.session.expunge_all()
+                await work.connection.exec_driver_sql("ROLLBACK TO SAVEPOINT operation")
+                await work.record_refused(operation.intent, refusal)
+                said = refusal
             await work.commit()
         return said
 
