@@ -14,6 +14,7 @@ _MAIN = text("SELECT reports.main_facts(:main)")
 _CODE = text(
     "SELECT reports.main_facts(r.merged_into)::jsonb ->> 'code' FROM reports.report r WHERE r.id = :report"
 )
+_COUNT = text("SELECT reports.merged_count(:report)")
 # What its citizen may do with a merged report once the other one is closed.
 _AFTERWARDS = frozenset({ReportStep.RATED, ReportStep.REOPENED})
 
@@ -42,6 +43,11 @@ async def refuse_merged(work: UnitOfWork, report_id: UUID) -> None:
     into: str | None = (await work.connection.execute(_CODE, {"report": report_id})).scalar()
     if into is not None:
         raise ReportMerged(into)
+
+
+async def merged_count(work: UnitOfWork, report: ReportRow) -> int:
+    """How many reports were merged into this one, also those that the person does not see."""
+    return int((await work.connection.execute(_COUNT, {"report": report.id})).scalar_one())
 
 
 def withdrawn(closing: Joined | ReportRow) -> bool:

@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
-
 from backend.reports.errors import HasMerged, MergeReasonNeeded, NotMerged, PartsOpen, TooManyMerged
-from backend.reports.joined import refuse_merged
+from backend.reports.joined import merged_count, refuse_merged
 from backend.reports.limits import checked_text
 from backend.reports.models import ReportRow
 from backend.reports.moves import Parts
@@ -49,7 +47,6 @@ MOST_MERGED = 100
 NEAR = 1_000
 """Metres between the centres of the cells, within which nobody has to say why."""
 MERGE, UNMERGE = AuditEvent("report.merge"), AuditEvent("report.unmerge")
-_COUNT = text("SELECT reports.merged_count(:report)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +177,11 @@ class MergeService:
             await refuse_merged(work, report.id)
             after(ReportState(report.state), ReportStep.MERGED)
         into = held[merge.into.code].report
-        if await _count(work, into) + len(merge.merged) > MOST_MERGED:
+        if await merged_count(work, into) + len(merge.merged) > MOST_MERGED:
             raise TooManyMerged(MOST_MERGED)
         for asked in merge.merged:
             report = held[asked.code].report
-            if await _count(work, report):
+            if await merged_count(work, report):
                 raise HasMerged(asked.code)
             if await self._parts.open(work, report.id):
                 raise PartsOpen
@@ -235,10 +232,6 @@ def _checked(merge: Merge) -> Merge:
         raise InvalidInput("merged")
     reason = None if merge.reason is None else checked_text("reason", merge.reason)
     return Merge(into, merged, reason)
-
-
-async def _count(work: UnitOfWork, report: ReportRow) -> int:
-    return int((await work.connection.execute(_COUNT, {"report": report.id})).scalar_one())
 
 
 def _row(changed: Changed) -> dict[str, Any]:

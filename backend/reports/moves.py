@@ -15,7 +15,7 @@ from backend.reports.errors import (
     UnknownLegalReason,
     UnknownUnit,
 )
-from backend.reports.joined import closing_of, withdrawn
+from backend.reports.joined import closing_of, merged_count, withdrawn
 from backend.reports.limits import checked_text
 from backend.reports.models import ReportRow
 from backend.reports.store import is_rated, refusal_of, unit_after_returns, unit_that_takes_reports
@@ -146,6 +146,9 @@ async def _close(
     elif move.legal_reason is not None:
         raise InvalidInput("legalReason")
     if reason is ClosingReason.NO_REPLY and before is not ReportState.AWAITING_CITIZEN:
+        raise InvalidInput("reason")
+    if reason is ClosingReason.NO_REPLY and await merged_count(work, report):
+        # The citizens of the merged ones were never asked.
         raise InvalidInput("reason")
     if await gates.parts.open(work, report.id):
         raise PartsOpen

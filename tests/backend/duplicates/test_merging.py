@@ -434,6 +434,19 @@ async def test_merged_report_is_rated_once_for_each_closing_of_the_other(desk: D
         await reports.rate(hung, desk.other, 3, 5, None, key())
 
 
+async def test_report_with_merged_ones_is_not_closed_for_want_of_a_reply(desk: Desk) -> None:
+    await desk.merge()
+    minh, reports = await desk.world.official("minh"), desk.world.reports
+    await reports.accept(minh, desk.main, 1, key())
+    await reports.ask(minh, desk.main, 2, "Ở đâu ạ?", key())
+    with pytest.raises(InvalidInput) as refusal:
+        await reports.close(minh, desk.main, 3, ClosingReason.NO_REPLY, None, None, key())
+    assert refusal.value.details["field"] == "reason"
+    await desk.unmerge()
+    alone = await reports.close(minh, desk.main, 3, ClosingReason.NO_REPLY, None, None, key())
+    assert alone.state is ReportState.CLOSED
+
+
 async def test_merged_report_whose_citizen_is_not_content_goes_its_own_way_once(desk: Desk) -> None:
     await desk.merge()
     await desk.close()
