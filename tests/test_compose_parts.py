@@ -28,9 +28,9 @@ def settings(tmp_path: Path, name: str) -> Path:
     return file
 
 
-def address(service: str) -> str:
-    """A service's fixed address among the applications."""
-    return str(SERVICES[service]["networks"]["application"]["ipv4_address"])
+def address(service: str, network: str = "application") -> str:
+    """A service's fixed address in a network."""
+    return str(SERVICES[service]["networks"][network]["ipv4_address"])
 
 
 def options(service: str) -> dict[str, str]:
@@ -73,7 +73,8 @@ def test_everybody_means_the_edge_by_the_public_names(edge: EdgeFiles, api: ApiS
 def test_directory_administers_keycloak_by_the_edge(edge: EdgeFiles, tmp_path: Path) -> None:
     directory = load(settings(tmp_path, "directory"), DirectorySettings)
     assert directory.keycloak_url == f"https://{edge.keycloak_name}:{edge.keycloak_listen}"
-    assert set(edge.inside) == {f"{address('api')}/32", f"{address('directory')}/32"}
+    vault = address("vault", "vault-identity")  # it reads events of credentials
+    assert set(edge.inside) == {f"{address('api')}/32", f"{address('directory')}/32", f"{vault}/32"}
 
 
 def test_only_the_edge_is_believed_about_whom_it_speaks_for(api: ApiSettings) -> None:
