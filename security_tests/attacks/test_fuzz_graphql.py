@@ -24,6 +24,7 @@ FUZZ = settings(
 )
 CODES = ["0" * 16, "not-a-code", "", HOAN_KIEM]
 
+schemathesis.graphql.scalar("Base64", st.sampled_from(["AQ==", "", "no base64"]).map(nodes.String))
 schemathesis.graphql.scalar("Date", st.just("2026-11-24").map(nodes.String))
 schemathesis.graphql.scalar("DateTime", st.just("2026-11-24T12:00:00+07:00").map(nodes.String))
 

@@ -207,8 +207,8 @@ def test_every_view_runs_as_its_caller_but_the_public_ones(scene: Scene) -> None
 @pytest.mark.parametrize(
     ("view", "columns"),
     [
-        ("public_report", "category closing_reason code created_at handler_code handler_name state updated_at"
-         " ward_code ward_name"),
+        ("public_report", "category closing_reason code created_at handler_code handler_name merged_into"
+         " state updated_at ward_code ward_name"),
         ("public_timeline", "at code kind to_state unit_code unit_name version"),
     ],
 )  # fmt: skip

@@ -559,7 +559,8 @@ ATTACKS = (
             " SELECT r.code, r.category, ''::text AS ward_code,"
             " ''::text AS ward_name, ''::text AS handler_code, ''::text AS handler_name,"
             " r.state, r.closing_reason,"
-            " r.created_at, r.updated_at, 'x'::text AS body FROM reports.report r LIMIT 1",
+            " r.created_at, r.updated_at, r.code AS merged_into,"
+            " 'x'::text AS body FROM reports.report r LIMIT 1",
         ),
         Refused("42703"),
         Rows((("x",),)),
