@@ -117,9 +117,17 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != PATH:
             self._answer(Answer(HTTPStatus.NOT_FOUND, "no such call\n"))
             return
-        answer = self.server.cosigning.add_checkpoint(body)
+        answer = self._decision(body)
         say("asked", status=answer.status.value)
         self._answer(answer)
+
+    def _decision(self, body: bytes) -> Answer:
+        try:
+            return self.server.cosigning.add_checkpoint(body)
+        except OSError as error:
+            # A full or lost disk: not to be taken for a caller who went away (`handle_error`).
+            say("store_failed", error=type(error).__name__, errno=error.errno)
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "not now\n")
 
     def _answer(self, answer: Answer) -> None:
         octets = answer.body.encode()

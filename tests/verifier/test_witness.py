@@ -1,5 +1,6 @@
 """The witness as a process: by mutual TLS, killed and started again, with nothing of ours installed."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,17 @@ def test_killed_witness_knows_what_it_cosigned(witness: WitnessProcess) -> None:
     with witness.caller() as caller:
         assert caller.post("/add-checkpoint", content=Log.of(20, b"!").request(8, 20)).status_code == 422
         assert caller.post("/add-checkpoint", content=LOG.request(8, 20)).status_code == 200
+
+
+def test_store_that_can_not_be_written_is_told_and_nothing_is_cosigned(
+    witness: WitnessProcess,
+) -> None:
+    shutil.rmtree(witness.store)
+    with witness.caller() as caller:
+        answer = caller.post("/add-checkpoint", content=LOG.request(0, 8))
+    assert (answer.status_code, answer.text) == (503, "not now\n")
+    witness.stop()
+    assert '"event": "store_failed"' in witness.output.read_text()
 
 
 def test_stops_when_told(witness: WitnessProcess) -> None:

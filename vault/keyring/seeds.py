@@ -1,6 +1,8 @@
 """Seeds of request keys in the vault's database, wrapped by a transit key of their own.
 
-Context: lp("ioc-vault/request-seed/v1") ‖ lp(kid). A row is removed an hour after its key's end.
+Context: lp("ioc-vault/request-seed/v1") ‖ lp(kid) ‖ u64 seconds of its making since 1970. Its end follows
+from that: who once had a seed could else give its row a new moment each day. A row is removed an hour
+after its end.
 """
 
 from collections.abc import Callable
@@ -81,7 +83,7 @@ class Seeds:
 
     async def _open(self, kid: bytes, made: datetime, wrapped: str) -> AgedKey | None:
         try:
-            (seed,) = await self._transit.decrypt([(wrapped, _context(kid))])
+            (seed,) = await self._transit.decrypt([(wrapped, _context(kid, made))])
             aged = AgedKey.of_seed(seed, made)
         except SealingUnavailable as error:
             raise KeyringUnavailable from error
@@ -95,11 +97,11 @@ class Seeds:
 
     async def _wrap(self, seed: bytes, fresh: AgedKey) -> str:
         try:
-            (wrapped,) = await self._transit.encrypt([(seed, _context(fresh.key.kid))])
+            (wrapped,) = await self._transit.encrypt([(seed, _context(fresh.key.kid, fresh.made))])
         except SealingUnavailable as error:
             raise KeyringUnavailable from error
         return wrapped
 
 
-def _context(kid: bytes) -> bytes:
-    return lp(b"ioc-vault/request-seed/v1") + lp(kid)
+def _context(kid: bytes, made: datetime) -> bytes:
+    return lp(b"ioc-vault/request-seed/v1") + lp(kid) + int(made.timestamp()).to_bytes(8, "big")

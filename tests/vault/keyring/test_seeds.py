@@ -141,3 +141,21 @@ async def test_no_seed_stands_in_the_database(
     assert [octets for octets in made if base64.b64encode(octets).decode() in wrapped] == []
     written = keyring_bao.bao.audit_file.read_text(encoding="utf-8")
     assert wrapped not in written
+
+
+async def test_seed_that_is_given_a_new_moment_is_not_taken(
+    rig: Rig, keyring: Keyring, now: datetime
+) -> None:
+    """Who once had a seed could keep the vault listing its key."""
+    process = Process(rig, keyring)
+    await process.seeds.refresh(now - timedelta(hours=30))
+    ((known, _),) = stored(rig)
+    with rig.vault.cluster.connect(rig.vault.name) as superuser:
+        superuser.execute(
+            "UPDATE calls.request_key"
+            " SET made = made + interval '30 h', not_after = not_after + interval '30 h'"
+        )
+    fresh = Process(rig, keyring)
+    await fresh.seeds.refresh(now)
+    assert len(fresh.keys.live(now)) == 1
+    assert known not in fresh.keys.live(now)
