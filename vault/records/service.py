@@ -1,5 +1,6 @@
 """Records of one kind: put, open, history, delete. Decided, then read or written under just that decision."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,7 +73,7 @@ class Records:
             decision, head = self._decided(admitted, action, record, found, asked)
             kept = await queries.opened(work.connection, head, admitted.epoch)
             if kept is not None:
-                await work.record(self._event(action, Activity.READ, head, decision))
+                await work.record(self._event(action, Activity.READ, head, decision, kept.sealed))
                 return kept
         raise Changing
 
@@ -133,7 +134,7 @@ class Records:
             raise Changing
         event = AuditEvent(
             action, activity=Activity.CREATE, resource=self._named(record), unit=tenant,
-            policies=decision.policies,
+            policies=decision.policies, others=(_sealed(sealed),),
         )  # fmt: skip
         return {"record": str(record), "version": 1}, event
 
@@ -162,7 +163,7 @@ class Records:
             raise Changing
         result = {"record": str(record), "version": place.version}
         await self.results.keep(asked, action, work.connection, head.tenant, head.class_, result)
-        await work.record(self._event(action, Activity.UPDATE, head, decision))
+        await work.record(self._event(action, Activity.UPDATE, head, decision, sealed))
         return result
 
     async def delete(self, asked: Asked, work: UnitOfWork, record: UUID, expected: int) -> dict[str, Any]:
@@ -211,14 +212,23 @@ class Records:
     def _named(self, record: UUID) -> str:
         return f"{self.kind.name}:{record}"
 
-    def _event(self, action: str, activity: Activity, head: Head, decision: Decision) -> AuditEvent:
+    def _event(
+        self, action: str, activity: Activity, head: Head, decision: Decision, sealed: bytes | None = None
+    ) -> AuditEvent:
+        """Names what was read or written by `sealed`: the log contradicts a record that is set back."""
         return AuditEvent(
             action,
             activity=activity,
             resource=self._named(head.record),
             unit=head.tenant,
             policies=decision.policies,
+            others=() if sealed is None else (_sealed(sealed),),
         )
+
+
+def _sealed(octets: bytes) -> str:
+    """As a resource of the log: the digest of a version's sealed octets."""
+    return f"sealed:{hashlib.sha256(octets).hexdigest()}"
 
 
 def said(result: dict[str, Any]) -> Answer:

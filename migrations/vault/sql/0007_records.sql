@@ -82,19 +82,25 @@ CREATE POLICY own_device ON records.result TO vault_owner
 CREATE POLICY sweep_looks ON records.result FOR SELECT TO vault_owner USING (at < now() - interval '24 hours');
 CREATE POLICY sweep_deletes ON records.result FOR DELETE TO vault_owner USING (at < now() - interval '24 hours');
 
+-- Whether a version above the record's newest lies there: somebody has set the record back, and it opens no more.
+CREATE FUNCTION records.set_back(of_record uuid, to_version bigint) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT EXISTS (SELECT FROM records.version v WHERE v.record = of_record AND v.version > to_version)
+$$;
+
 CREATE FUNCTION records.head(of_record uuid, of_kind text)
 RETURNS TABLE (tenant text, class_ smallint, version bigint, made_at timestamptz, keep_until timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$
     SELECT r.tenant, r.class, r.version, r.made_at, r.keep_until FROM records.record r
-    WHERE r.id = of_record AND r.kind = of_kind AND r.deleted_at IS NULL
+    WHERE r.id = of_record AND r.kind = of_kind AND r.deleted_at IS NULL AND NOT records.set_back(r.id, r.version)
 $$;
 
 CREATE FUNCTION records.locked(of_record uuid, of_kind text)
 RETURNS TABLE (tenant text, class_ smallint, version bigint, made_at timestamptz, keep_until timestamptz, wrapped bytea)
 LANGUAGE sql SECURITY DEFINER SET search_path = '' AS $$
     SELECT r.tenant, r.class, r.version, r.made_at, r.keep_until, r.wrapped FROM records.record r
-    WHERE r.id = of_record AND r.kind = of_kind AND r.deleted_at IS NULL
-    FOR UPDATE
+    WHERE r.id = of_record AND r.kind = of_kind AND r.deleted_at IS NULL AND NOT records.set_back(r.id, r.version)
+    FOR UPDATE OF r
 $$;
 
 -- The one way to content of one record. No row: something has changed since it was decided.
@@ -106,7 +112,7 @@ BEGIN
     RETURN QUERY SELECT r.wrapped, v.schema, v.sealed, v.at
         FROM records.record r JOIN records.version v ON v.record = r.id AND v.version = r.version
         WHERE r.id = of_record AND r.tenant = of_tenant AND r.class = of_class AND r.version = of_version
-            AND r.deleted_at IS NULL AND authority.epoch() = of_epoch;
+            AND r.deleted_at IS NULL AND authority.epoch() = of_epoch AND NOT records.set_back(r.id, r.version);
 END $$;
 
 CREATE FUNCTION records.put_new(
@@ -186,7 +192,7 @@ BEGIN
     RETURN QUERY SELECT r.id, r.tenant, r.version, r.wrapped, v.schema, v.sealed, v.at
         FROM records.record r JOIN records.version v ON v.record = r.id AND v.version = r.version
         WHERE r.tenant = ANY (of_tenants) AND r.class = of_class AND r.kind = of_kind
-            AND r.deleted_at IS NULL AND r.id > after_record
+            AND r.deleted_at IS NULL AND r.id > after_record AND NOT records.set_back(r.id, r.version)
         ORDER BY r.id LIMIT least(most, 1000);
 END $$;
 

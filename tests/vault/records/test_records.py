@@ -266,3 +266,34 @@ async def test_keys_that_are_away_leave_nothing_half_written(office: Office) -> 
 async def test_what_is_no_file_is_refused_by_the_field(office: Office, parameters: dict, field: str) -> None:
     said = await office.ask(office.keeper(), "cadre.put", **parameters)
     assert said == {"problem": {"code": "common.invalid_input", "field": field}}
+
+
+async def test_record_that_is_set_back_to_an_older_version_opens_no_more(office: Office) -> None:
+    kien = office.keeper()
+    record = await office.kept(kien)
+    await office.ask(kien, "cadre.put", record=record, version=1, file=file(name="Nguyễn Văn Bình"))
+    with office.rig.vault.cluster.connect(office.rig.vault.name) as superuser:
+        superuser.execute("UPDATE records.record SET version = 1")
+    opened = await office.ask(kien, "cadre.open", record=record)
+    listed = await office.ask(kien, "cadre.list")
+    written = await office.ask(kien, "cadre.put", record=record, version=1, file=file())
+    assert (opened, written, listed["result"]["files"]) == (NOT_FOUND, NOT_FOUND, [])
+
+
+async def test_log_names_what_was_written_and_what_was_read(office: Office) -> None:
+    """So it contradicts who takes the newer versions away as well."""
+    kien = office.keeper()
+    record = await office.kept(kien)
+    await office.ask(kien, "cadre.put", record=record, version=1, file=file(name="Nguyễn Văn Bình"))
+    await office.ask(kien, "cadre.open", record=record)
+    rows = office.rows("SELECT encode(sha256(sealed), 'hex') FROM records.version ORDER BY version")
+    first, second = (f"sealed:{digest}" for (digest,) in rows)
+    named = [
+        (line["unmapped"]["action"], [one["uid"] for one in line["resources"]])
+        for line in office.rig.events()
+    ]
+    assert named == [
+        ("cadre.put", [f"cadre:{record}", first]),
+        ("cadre.put", [f"cadre:{record}", second]),
+        ("cadre.open", [f"cadre:{record}", second]),
+    ]
